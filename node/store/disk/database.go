@@ -1,0 +1,161 @@
+package disk
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+
+	sqlite "modernc.org/sqlite"
+	sqlitelib "modernc.org/sqlite/lib"
+)
+
+// A Database is an SQLite file in a folder, with one connection that writes
+// and a few that read. Write is for one goroutine at a time; Read is for any
+// number and refuses changes.
+//
+// The journal is a write-ahead log that is flushed at each commit
+// (synchronous=FULL), so a transaction that was reported as done is on the
+// disk, and readers never wait for the writer.
+type Database struct {
+	Write *Writer
+	Read  *sql.DB
+
+	write *sql.DB
+}
+
+// A Schema is what a database of one kind looks like.
+type Schema struct {
+	Kind  int32    // SQLite's application_id: tells the kinds apart
+	Steps []string // Steps[i] makes version i+1 of version i; version 0 is empty
+}
+
+// A NewerError says that the file was written by a newer program.
+type NewerError struct {
+	Path       string
+	Have, Know int // schema versions: of the file, and the newest that we know
+}
+
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("%s has schema version %d, this program knows %d: it was written by a newer version, use that one", e.Path, e.Have, e.Know)
+}
+
+const (
+	writeOptions = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=trusted_schema(OFF)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)"
+	readOptions = "?_pragma=busy_timeout(5000)&_pragma=query_only(ON)&_pragma=trusted_schema(OFF)"
+	readers     = 4 // arbitrary; a read takes some 50 µs
+)
+
+// Database opens the file in the folder, makes it where there is none, and
+// brings it to the newest schema. A file of a newer schema is a *NewerError.
+func (f *Folder) Database(name string, schema Schema) (*Database, error) {
+	path := f.Path(name)
+	if err := f.touch(name); err != nil {
+		return nil, err
+	}
+	for _, suffix := range []string{"-wal", "-shm"} {
+		st, err := os.Lstat(path + suffix)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if err := private(path+suffix, st, false); err != nil {
+			return nil, err
+		}
+	}
+	uri := (&url.URL{Scheme: "file", Path: path}).String()
+	write, err := sql.Open("sqlite", uri+writeOptions)
+	if err != nil {
+		return nil, err
+	}
+	write.SetMaxOpenConns(1)
+	db := &Database{write: write}
+	conn, err := write.Conn(context.Background())
+	if err == nil {
+		db.Write = &Writer{conn: conn, stmts: map[string]*sql.Stmt{}}
+		err = db.migrate(path, schema)
+	}
+	if err == nil {
+		db.Read, err = sql.Open("sqlite", uri+readOptions)
+	}
+	if err != nil {
+		db.Close()
+		if sql, ok := errors.AsType[*sqlite.Error](err); ok && (sql.Code()&0xff == sqlitelib.SQLITE_NOTADB || sql.Code()&0xff == sqlitelib.SQLITE_CORRUPT) {
+			return nil, fmt.Errorf("%s is damaged or no database of ours: %w", path, err)
+		}
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	db.Read.SetMaxOpenConns(readers)
+	db.Read.SetMaxIdleConns(readers)
+	return db, nil
+}
+
+// touch makes an empty file with mode 0600, which SQLite takes for an empty
+// database and whose mode it gives to its journal; or it checks the file that
+// is there.
+func (f *Folder) touch(name string) error {
+	path := f.Path(name)
+	st, err := os.Lstat(path)
+	if err == nil {
+		return private(path, st, false)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Close(), syncFolder(f.path))
+}
+
+// migrate brings the database to the newest schema in one transaction.
+func (db *Database) migrate(path string, schema Schema) error {
+	var kind int32
+	var version int
+	if err := db.Write.Row("PRAGMA application_id").Scan(&kind); err != nil {
+		return err
+	}
+	if err := db.Write.Row("PRAGMA user_version").Scan(&version); err != nil {
+		return err
+	}
+	switch {
+	case kind != schema.Kind && (kind != 0 || version != 0):
+		return fmt.Errorf("it is a database of another kind (%#x, not %#x)", kind, schema.Kind)
+	case version > len(schema.Steps):
+		return &NewerError{path, version, len(schema.Steps)}
+	case version == len(schema.Steps):
+		return nil
+	}
+	return db.Write.Transact(func() error {
+		for _, step := range schema.Steps[version:] {
+			if _, err := db.Write.Exec(step); err != nil {
+				return err
+			}
+		}
+		_, err := db.Write.Exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", schema.Kind, len(schema.Steps)))
+		return err
+	})
+}
+
+// Close closes the connections; the last one folds the journal into the file.
+func (db *Database) Close() error {
+	var errs []error
+	if db.Read != nil {
+		errs = append(errs, db.Read.Close())
+	}
+	if db.Write != nil {
+		errs = append(errs, db.Write.close())
+	}
+	return errors.Join(append(errs, db.write.Close())...)
+}
+
+// Full reports whether the error says that the disk, or the database's own
+// limit, has no room left.
+func Full(err error) bool {
+	sql, ok := errors.AsType[*sqlite.Error](err)
+	return ok && sql.Code()&0xff == sqlitelib.SQLITE_FULL
+}
