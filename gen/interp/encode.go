@@ -1,0 +1,302 @@
+package interp
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	"sotto/gen/types"
+)
+
+// Encode writes a value of s. The error, if any, is an *Error.
+func Encode(s *types.Struct, v *Value) ([]byte, error) {
+	w := &writer{}
+	if e := encodeStruct(s, v, w, "", 0); e != nil {
+		e.Message = s.Name
+		return nil, e
+	}
+	return w.out, nil
+}
+
+// A structEncoder remembers what it has written of one struct, for the fields that are computed from others.
+type structEncoder struct {
+	w     *writer
+	path  string
+	depth int
+	start int // bit where the struct starts
+	in    *Value
+	fill  []*types.Field       // derived and checksum fields, in order
+	width map[*types.Field]int // bytes of a derived varint
+
+	number map[*types.Field]uint64
+	count  map[types.Member]int
+	from   map[types.Member]int
+	to     map[types.Member]int
+}
+
+// encodeStruct writes s. How many bytes a derived varint takes is known only when its value is, and that may depend on
+// other varints: so each begins with one byte, and all is written again with more until nothing is too small.
+func encodeStruct(s *types.Struct, v *Value, w *writer, path string, depth int) *Error {
+	if v.Kind != Struct {
+		return fail(path, w.bits, Range, "not a struct")
+	}
+	if depth > maxDepth {
+		return fail(path, w.bits, Range, "structs lie more than %d deep in each other", maxDepth)
+	}
+	before := *w
+	for width := map[*types.Field]int{}; ; {
+		e := &structEncoder{
+			w: w, path: path, depth: depth, start: w.bits, in: v, width: width,
+			number: map[*types.Field]uint64{},
+			count:  map[types.Member]int{},
+			from:   map[types.Member]int{},
+			to:     map[types.Member]int{},
+		}
+		for _, m := range s.Members {
+			if err := e.member(m); err != nil {
+				return err
+			}
+		}
+		e.to[nil] = w.bits
+		again, err := e.fillIn()
+		if err != nil {
+			return err
+		}
+		if !again {
+			if n := uint64(w.bits-e.start) / 8; s.MaxBytes > 0 && n > s.MaxBytes {
+				return fail(path, e.start, Range, "%d bytes, more than %d", n, s.MaxBytes)
+			}
+			return nil
+		}
+		*w = writer{out: before.out[:len(before.out):len(before.out)], bits: before.bits}
+	}
+}
+
+func (e *structEncoder) member(m types.Member) *Error {
+	e.from[m] = e.w.bits
+	defer func() { e.to[m] = e.w.bits }()
+	switch m := m.(type) {
+	case *types.Field:
+		return e.field(m)
+	case *types.Select:
+		arm := m.Arm(e.number[m.On])
+		if arm == nil {
+			return fail(join(e.path, m.On.Name), e.from[m.On], Enum, "%d selects nothing", e.number[m.On])
+		}
+		for _, f := range arm.Fields {
+			if err := e.member(f); err != nil {
+				return err
+			}
+		}
+	case *types.Pad:
+		for (e.w.bits-e.start)%(8*int(m.To)) != 0 {
+			e.w.put(0, 8)
+		}
+	}
+	return nil
+}
+
+func (e *structEncoder) field(f *types.Field) *Error {
+	if f.If != nil && (e.number[f.If.Field] != 0) == f.If.Not {
+		return nil
+	}
+	path := join(e.path, f.Name)
+	switch {
+	case f.Const != nil && f.Const.Bytes != nil:
+		e.w.bytes(f.Const.Bytes)
+		return nil
+	case f.Const != nil:
+		e.number[f] = f.Const.Number
+		return encodeType(f.Type, &Value{Kind: Uint, Uint: f.Const.Number}, e.w, path, e.depth)
+	case f.Derived != nil || f.Checksum != nil:
+		e.fill = append(e.fill, f)
+		e.reserve(f)
+		return nil
+	}
+	v := e.in.Field(f.Name)
+	if v == nil {
+		return fail(path, e.w.bits, Range, "has no value")
+	}
+	if v.Kind == Uint {
+		e.number[f] = v.Uint
+	}
+	e.count[f] = len(v.List) + len(v.Bytes)
+	return encodeType(f.Type, v, e.w, path, e.depth)
+}
+
+// reserve writes zeros where fillIn will put the value.
+func (e *structEncoder) reserve(f *types.Field) {
+	bits := int(f.Type.Size().Max)
+	if _, ok := types.Resolve(f.Type).(*types.Varint); ok {
+		e.width[f] = max(e.width[f], 1)
+		bits = 8 * e.width[f]
+	}
+	for range bits {
+		e.w.put(0, 1)
+	}
+}
+
+// fillIn writes the derived fields and then the checksums, which cover them. It reports whether a varint needs more
+// room than was kept.
+func (e *structEncoder) fillIn() (again bool, err *Error) {
+	for _, f := range e.fill {
+		if f.Derived == nil {
+			continue
+		}
+		n := f.Derived.Plus
+		for _, t := range f.Derived.Terms {
+			n += t.Times * e.termValue(t)
+		}
+		path := join(e.path, f.Name)
+		if n < 0 || n%f.Derived.Div != 0 {
+			return false, fail(path, e.from[f], Range, "%d is no multiple of %d", n, f.Derived.Div)
+		}
+		w := &writer{}
+		if err := encodeType(f.Type, &Value{Kind: Uint, Uint: uint64(n / f.Derived.Div)}, w, path, e.depth); err != nil {
+			return false, err
+		}
+		if w.bits > e.to[f]-e.from[f] {
+			e.width[f] = w.bits / 8
+			return true, nil
+		}
+		e.overwrite(f, w)
+	}
+	for _, f := range e.fill {
+		if f.Checksum == nil {
+			continue
+		}
+		cover := [2]int{e.start / 8, e.w.bits / 8}
+		if c := f.Checksum; c.From != nil {
+			cover = [2]int{e.from[c.From] / 8, e.to[c.To] / 8}
+		}
+		from, to := e.from[f]/8, e.to[f]/8
+		copy(e.w.out[from:to], checksum(f.Checksum, e.w.out, cover, from, to))
+	}
+	return false, nil
+}
+
+func (e *structEncoder) termValue(t types.Term) int64 {
+	if t.Count {
+		return int64(e.count[t.Of])
+	}
+	from := e.start
+	if t.Of != nil {
+		from = e.from[t.Of]
+	}
+	return int64(e.to[t.Of]-from) / 8
+}
+
+// overwrite puts bits where zeros were kept for them.
+func (e *structEncoder) overwrite(f *types.Field, w *writer) {
+	r := &reader{in: w.out, end: w.bits}
+	for at := e.from[f]; at < e.to[f]; at++ {
+		e.w.out[at/8] |= byte(r.bits(1)) << (7 - at%8)
+	}
+}
+
+func encodeType(t types.Type, v *Value, w *writer, path string, depth int) *Error {
+	switch t := t.(type) {
+	case *types.Alias:
+		return encodeType(t.Type, v, w, path, depth)
+	case *types.Int:
+		return encodeInt(t, v, w, path)
+	case *types.Enum:
+		if v.Kind == Uint && t.Closed && !t.Knows(v.Uint) {
+			return fail(path, w.bits, Enum, "%d is no %s", v.Uint, t.Name)
+		}
+		return encodeInt(&t.Int, v, w, path)
+	case *types.Varint:
+		return encodeVarint(t, v, w, path)
+	case *types.Optional:
+		if v.Kind == Absent {
+			w.put(0, 8)
+			return nil
+		}
+		w.put(1, 8)
+		return encodeType(t.Elem, v, w, path, depth)
+	case *types.Vector:
+		return encodeVector(t, v, w, path, depth)
+	case *types.Struct:
+		return encodeStruct(t, v, w, path, depth+1)
+	}
+	panic(fmt.Sprintf("interp: type %T", t))
+}
+
+func encodeInt(t *types.Int, v *Value, w *writer, path string) *Error {
+	if v.Kind != Uint {
+		return fail(path, w.bits, Range, "not a number")
+	}
+	if t.Bits < 64 && v.Uint>>t.Bits != 0 {
+		return fail(path, w.bits, Range, "%d does not fit in %d bits", v.Uint, t.Bits)
+	}
+	n := v.Uint
+	if t.Little {
+		n = reverse(n, t.Bits/8)
+	}
+	w.put(n, t.Bits)
+	return nil
+}
+
+func encodeVarint(t *types.Varint, v *Value, w *writer, path string) *Error {
+	if v.Kind != Uint {
+		return fail(path, w.bits, Range, "not a number")
+	}
+	if v.Uint > t.Max() {
+		return fail(path, w.bits, Range, "%d does not fit in a varint", v.Uint)
+	}
+	size := varintSize(t.Form, v.Uint)
+	if t.Form == types.LEB128 {
+		n := v.Uint
+		for range size - 1 {
+			w.put(n&0x7f|0x80, 8)
+			n >>= 7
+		}
+		w.put(n, 8)
+		return nil
+	}
+	for log := 0; ; log++ {
+		if size == 1<<log {
+			w.put(uint64(log), 2)
+			w.put(v.Uint, 8*size-2)
+			return nil
+		}
+	}
+}
+
+func encodeVector(t *types.Vector, v *Value, w *writer, path string, depth int) *Error {
+	l := t.Length
+	at := w.bits
+	content := &writer{}
+	elements := len(v.List)
+	switch {
+	case t.Opaque && (v.Kind == Bytes || v.Kind == Text):
+		if t.Text && !utf8.Valid(v.Bytes) {
+			return fail(path, at, UTF8, "not valid UTF-8")
+		}
+		content.bytes(v.Bytes)
+		elements = len(v.Bytes)
+	case !t.Opaque && v.Kind == List:
+		for i, e := range v.List {
+			if err := encodeType(t.Elem, e, content, fmt.Sprintf("%s[%d]", path, i), depth); err != nil {
+				return err
+			}
+		}
+	default:
+		return fail(path, at, Range, "not a vector of the right kind")
+	}
+	n := uint64(content.bits / 8)
+	if l.Unit == types.Elements {
+		n = uint64(elements)
+	}
+	if l.Kind != types.ByField && (n < l.Min || n > l.Max) {
+		return fail(path, at, Range, "a length of %d, not in %d..%d", n, l.Min, l.Max)
+	}
+	if l.Kind == types.Prefixed {
+		if err := encodeType(l.Prefix, &Value{Kind: Uint, Uint: n}, w, path, depth); err != nil {
+			return err
+		}
+	}
+	for r := (&reader{in: content.out, end: content.bits}); r.left() > 0; {
+		w.put(r.bits(1), 1)
+	}
+	return nil
+}

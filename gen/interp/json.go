@@ -1,0 +1,289 @@
+package interp
+
+import (
+	"bytes"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+
+	"sotto/gen/types"
+)
+
+// maxExact is the largest integer that every reader of JSON keeps. Larger ones are written as strings.
+const maxExact = 1 << 53
+
+// JSON writes a value of s, indented: integers in decimal (as strings above 2^53), bytes in hex, text as text, enums by
+// name where they have one, an absent field as null. Hidden fields don't appear. The arm of a select is a field with
+// the arm's name.
+func JSON(s *types.Struct, v *Value) []byte {
+	var b bytes.Buffer
+	writeJSON(&b, s, v)
+	var out bytes.Buffer
+	if err := json.Indent(&out, b.Bytes(), "", "  "); err != nil {
+		panic("interp: " + err.Error())
+	}
+	out.WriteByte('\n')
+	return out.Bytes()
+}
+
+func writeJSON(b *bytes.Buffer, t types.Type, v *Value) {
+	if v.Kind == Absent {
+		b.WriteString("null")
+		return
+	}
+	switch t := types.Resolve(t).(type) {
+	case *types.Int, *types.Varint:
+		writeNumber(b, v.Uint)
+	case *types.Enum:
+		for _, e := range t.Values {
+			if e.Value == v.Uint && e.Last == v.Uint {
+				writeString(b, e.Name)
+				return
+			}
+		}
+		writeNumber(b, v.Uint)
+	case *types.Optional:
+		writeJSON(b, t.Elem, v)
+	case *types.Vector:
+		switch v.Kind {
+		case Text:
+			writeString(b, string(v.Bytes))
+		case Bytes:
+			writeString(b, hex.EncodeToString(v.Bytes))
+		default:
+			b.WriteByte('[')
+			for i, e := range v.List {
+				if i > 0 {
+					b.WriteByte(',')
+				}
+				writeJSON(b, t.Elem, e)
+			}
+			b.WriteByte(']')
+		}
+	case *types.Struct:
+		writeStruct(b, t, v)
+	}
+}
+
+func writeStruct(b *bytes.Buffer, s *types.Struct, v *Value) {
+	b.WriteByte('{')
+	first := true
+	for f := range shownFields(s, v) {
+		w := v.Field(f.Name)
+		if w == nil || f.If != nil && w.Kind == Absent {
+			continue
+		}
+		if !first {
+			b.WriteByte(',')
+		}
+		first = false
+		writeString(b, f.Name)
+		b.WriteByte(':')
+		writeJSON(b, f.Type, w)
+	}
+	b.WriteByte('}')
+}
+
+// shownFields yields the fields of s that a value has a place for: of a select only the arm that v picks.
+func shownFields(s *types.Struct, v *Value) func(yield func(*types.Field) bool) {
+	return func(yield func(*types.Field) bool) {
+		for _, m := range s.Members {
+			switch m := m.(type) {
+			case *types.Field:
+				if !m.Hidden() && !yield(m) {
+					return
+				}
+			case *types.Select:
+				arm := m.Arm(selector(m.On, v))
+				if arm == nil {
+					continue
+				}
+				for _, f := range arm.Fields {
+					if !f.Hidden() && !yield(f) {
+						return
+					}
+				}
+			}
+		}
+	}
+}
+
+// selector is the value of a field that a select looks at.
+func selector(f *types.Field, v *Value) uint64 {
+	if f.Const != nil {
+		return f.Const.Number
+	}
+	if w := v.Field(f.Name); w != nil {
+		return w.Uint
+	}
+	return 0
+}
+
+func writeNumber(b *bytes.Buffer, n uint64) {
+	if n > maxExact {
+		fmt.Fprintf(b, `"%d"`, n)
+		return
+	}
+	fmt.Fprint(b, n)
+}
+
+func writeString(b *bytes.Buffer, s string) {
+	enc := json.NewEncoder(b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(s); err != nil {
+		panic("interp: " + err.Error())
+	}
+	b.Truncate(b.Len() - 1) // the newline
+}
+
+// ParseJSON reads what JSON wrote, or a person in the same form. A field that s doesn't have is an error.
+func ParseJSON(s *types.Struct, text []byte) (*Value, error) {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var tree any
+	if err := dec.Decode(&tree); err != nil {
+		return nil, fmt.Errorf("no JSON: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one JSON value")
+	}
+	return fromJSON(s, tree, s.Name)
+}
+
+func fromJSON(t types.Type, tree any, path string) (*Value, error) {
+	bad := func(want string) (*Value, error) {
+		return nil, fmt.Errorf("%s: want %s, got %s", path, want, describe(tree))
+	}
+	switch t := types.Resolve(t).(type) {
+	case *types.Int, *types.Varint:
+		n, ok := jsonNumber(tree)
+		if !ok {
+			return bad("a number")
+		}
+		return &Value{Kind: Uint, Uint: n}, nil
+	case *types.Enum:
+		if s, ok := tree.(string); ok {
+			if e := t.Find(s); e != nil {
+				return &Value{Kind: Uint, Uint: e.Value}, nil
+			}
+		}
+		n, ok := jsonNumber(tree)
+		if !ok {
+			return bad("a name of " + t.Name + " or a number")
+		}
+		return &Value{Kind: Uint, Uint: n}, nil
+	case *types.Optional:
+		if tree == nil {
+			return &Value{Kind: Absent}, nil
+		}
+		return fromJSON(t.Elem, tree, path)
+	case *types.Vector:
+		return vectorFromJSON(t, tree, path)
+	case *types.Struct:
+		return structFromJSON(t, tree, path)
+	}
+	panic(fmt.Sprintf("interp: type %T", t))
+}
+
+func vectorFromJSON(t *types.Vector, tree any, path string) (*Value, error) {
+	if t.Opaque {
+		s, ok := tree.(string)
+		if !ok {
+			return nil, fmt.Errorf("%s: want a string, got %s", path, describe(tree))
+		}
+		if t.Text {
+			return &Value{Kind: Text, Bytes: []byte(s)}, nil
+		}
+		b, err := hex.DecodeString(s)
+		if err != nil {
+			return nil, fmt.Errorf("%s: want hex: %w", path, err)
+		}
+		return &Value{Kind: Bytes, Bytes: b}, nil
+	}
+	list, ok := tree.([]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: want a list, got %s", path, describe(tree))
+	}
+	v := &Value{Kind: List}
+	for i, e := range list {
+		w, err := fromJSON(t.Elem, e, fmt.Sprintf("%s[%d]", path, i))
+		if err != nil {
+			return nil, err
+		}
+		v.List = append(v.List, w)
+	}
+	return v, nil
+}
+
+func structFromJSON(s *types.Struct, tree any, path string) (*Value, error) {
+	object, ok := tree.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("%s: want an object, got %s", path, describe(tree))
+	}
+	v := &Value{Kind: Struct}
+	used := 0
+	for f := range shownFields(s, v) {
+		sub, there := object[f.Name]
+		if !there {
+			if f.If == nil {
+				if _, ok := types.Resolve(f.Type).(*types.Optional); !ok {
+					return nil, fmt.Errorf("%s: field %s is missing", path, f.Name)
+				}
+			}
+			v.Fields = append(v.Fields, Field{Name: f.Name, Value: &Value{Kind: Absent}})
+			continue
+		}
+		used++
+		w, err := fromJSON(f.Type, sub, path+"."+f.Name)
+		if err != nil {
+			return nil, err
+		}
+		v.Fields = append(v.Fields, Field{Name: f.Name, Value: w})
+	}
+	if used < len(object) {
+		for _, name := range slices.Sorted(maps.Keys(object)) {
+			if v.Field(name) == nil {
+				return nil, fmt.Errorf("%s: no field %s here", path, name)
+			}
+		}
+	}
+	return v, nil
+}
+
+func jsonNumber(tree any) (uint64, bool) {
+	var s string
+	switch tree := tree.(type) {
+	case json.Number:
+		s = tree.String()
+	case string:
+		s = tree
+	case bool:
+		if tree {
+			return 1, true
+		}
+		return 0, true
+	}
+	n, err := strconv.ParseUint(s, 10, 64)
+	return n, err == nil
+}
+
+func describe(tree any) string {
+	switch tree := tree.(type) {
+	case nil:
+		return "null"
+	case string:
+		return strconv.Quote(tree)
+	case json.Number:
+		return tree.String()
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "an object"
+	}
+	return fmt.Sprint(tree)
+}
