@@ -21,7 +21,7 @@ func NewSampler(seed uint64, size int) *Sampler {
 	return &Sampler{random: rand.New(rand.NewPCG(seed, 0x5077)), size: size}
 }
 
-// Samples gives values of s and their bytes: the smallest, one for each arm of a select, and a larger one. Values that do
+// Samples gives values of s and their bytes: the smallest, two for each arm of a select, and two larger ones. Values that do
 // not encode, because a derived length cannot say their size, are left out.
 func Samples(s *types.Struct, seed uint64) []Sampled {
 	var all []Sampled
@@ -46,11 +46,9 @@ func Samples(s *types.Struct, seed uint64) []Sampled {
 	add(0, nil)
 	for _, m := range s.Members {
 		if sel, ok := m.(*types.Select); ok {
-			for _, arm := range sel.Arms {
+			for _, arm := range sel.AllArms() {
+				add(0, arm)
 				add(5, arm)
-			}
-			if sel.Default != nil {
-				add(5, sel.Default)
 			}
 		}
 	}
@@ -215,7 +213,7 @@ func (p *Sampler) vector(t *types.Vector, depth int) *Value {
 	case t.Text:
 		v := &Value{Kind: Text}
 		for len(v.Bytes) < n {
-			if add := []byte(string(letters[p.random.IntN(len(letters))])); len(v.Bytes)+len(add) <= n {
+			if add := []byte(string(letters[p.random.IntN(len(letters))])); p.size > 0 && len(v.Bytes)+len(add) <= n {
 				v.Bytes = append(v.Bytes, add...)
 			} else {
 				v.Bytes = append(v.Bytes, 'a')
