@@ -1,0 +1,226 @@
+package dissector_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"sotto/gen/backend/dissector"
+	"sotto/gen/backend/vectors"
+	"sotto/gen/diag"
+	"sotto/gen/interp"
+	"sotto/gen/syntax"
+	"sotto/gen/types"
+)
+
+// A shown is a field as a dissector shows it.
+type shown struct{ name, value string }
+
+func (s shown) String() string { return s.name + "=" + s.value }
+
+// TestTshark gives samples of every struct to tshark, each on a port of its own, and compares every field with what
+// the interpreter says.
+func TestTshark(t *testing.T) {
+	tshark, err := exec.LookPath("tshark")
+	if err != nil {
+		t.Skip("no tshark here")
+	}
+	p := compile(t)
+	dir := t.TempDir()
+	script := filepath.Join(dir, "sotto.lua")
+	if err := os.WriteFile(script, dissector.Script(p, "sotto", "Sotto", "Packet", 5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var ports []string
+	var want [][]shown
+	var packets [][]byte
+	for i, s := range p.Structs() {
+		port := 20000 + i
+		ports = append(ports, fmt.Sprintf("%d:%s", port, s.Name))
+		for _, sample := range vectors.Samples(s) {
+			if len(sample.Bytes) == 0 {
+				continue // tshark calls no dissector for an empty datagram
+			}
+			fields := []shown{{"sotto." + strings.ToLower(s.Name), ""}}
+			want = append(want, show(fields, s, sample.Value))
+			packets = append(packets, udp(port, sample.Bytes))
+		}
+	}
+	file := filepath.Join(dir, "all.pcap")
+	if err := os.WriteFile(file, pcap(packets), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(tshark, "-X", "lua_script:"+script, "-o", "sotto.ports:"+strings.Join(ports, ","), "-r", file, "-T", "pdml")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("tshark: %v\n%s", err, stderr.Bytes())
+	}
+	if strings.Contains(stderr.String(), "Lua") {
+		t.Fatalf("tshark: %s", stderr.Bytes())
+	}
+	got := parsePDML(t, out)
+	if len(got) != len(want) {
+		t.Fatalf("%d packets, want %d\n%s", len(got), len(want), stderr.Bytes())
+	}
+	failed := 0
+	for i := range want {
+		if g, w := fmt.Sprint(got[i]), fmt.Sprint(want[i]); g != w {
+			t.Errorf("packet %x:\ngot  %s\nwant %s", packets[i][28:], g, w)
+			if failed++; failed > 5 {
+				t.FailNow()
+			}
+		}
+	}
+	t.Logf("%d packets of %d structs", len(packets), len(p.Structs()))
+}
+
+func compile(t *testing.T) *types.Program {
+	t.Helper()
+	names, err := filepath.Glob("testdata/*.wire")
+	if err != nil || len(names) == 0 {
+		t.Fatal("no sources", err)
+	}
+	var errs diag.List
+	var files []*syntax.File
+	for _, n := range names {
+		text, err := os.ReadFile(n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, syntax.Parse(&diag.Source{Name: n, Text: string(text)}, &errs))
+	}
+	p := types.Check(files, &errs)
+	if err := errs.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// show lists what a dissector must show of v, in order.
+func show(out []shown, s *types.Struct, v *interp.Value) []shown {
+	byName := map[string]*types.Field{}
+	for f := range s.AllFields() {
+		byName[f.Name] = f
+	}
+	for _, f := range v.Fields {
+		if f.Name == "" { // padding
+			continue
+		}
+		out = showType(out, "sotto."+strings.ToLower(s.Name)+"."+f.Name, byName[f.Name], byName[f.Name].Type, f.Value)
+	}
+	return out
+}
+
+func showType(out []shown, name string, f *types.Field, t types.Type, v *interp.Value) []shown {
+	if o, ok := types.Resolve(t).(*types.Optional); ok {
+		if v.Kind == interp.Absent {
+			return append(out, shown{name + "_present", "0"})
+		}
+		return showType(append(out, shown{name + "_present", "1"}), name, f, o.Elem, v)
+	}
+	if v.Kind == interp.Absent {
+		return out
+	}
+	if v.Prefix != nil {
+		out = append(out, shown{name + "_length", fmt.Sprint(v.Prefix.Uint)})
+	}
+	switch v.Kind {
+	case interp.Uint:
+		return append(out, shown{name, fmt.Sprint(v.Uint)})
+	case interp.Bytes, interp.Text:
+		if len(v.Bytes) == 0 {
+			return out
+		}
+		return append(out, shown{name, hex.EncodeToString(v.Bytes)})
+	case interp.List:
+		for _, e := range v.List {
+			out = showType(out, name, f, types.Resolve(t).(*types.Vector).Elem, e)
+		}
+		return out
+	}
+	return show(append(out, shown{name, ""}), types.Resolve(t).(*types.Struct), v)
+}
+
+// udp puts a payload into a datagram for a port.
+func udp(port int, payload []byte) []byte {
+	b := []byte{0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1}
+	binary.BigEndian.PutUint16(b[2:], uint16(28+len(payload)))
+	b = binary.BigEndian.AppendUint16(b, 1)
+	b = binary.BigEndian.AppendUint16(b, uint16(port))
+	b = binary.BigEndian.AppendUint16(b, uint16(8+len(payload)))
+	b = append(b, 0, 0)
+	return append(b, payload...)
+}
+
+// pcap makes a capture file of IPv4 packets.
+func pcap(packets [][]byte) []byte {
+	le := binary.LittleEndian
+	b := le.AppendUint32(nil, 0xa1b2c3d4)
+	b = le.AppendUint16(b, 2)
+	b = le.AppendUint16(b, 4)
+	b = le.AppendUint64(b, 0)
+	b = le.AppendUint32(b, 1<<18)
+	b = le.AppendUint32(b, 228) // LINKTYPE_IPV4
+	for i, p := range packets {
+		b = le.AppendUint32(b, uint32(i))
+		b = le.AppendUint32(b, 0)
+		b = le.AppendUint32(b, uint32(len(p)))
+		b = le.AppendUint32(b, uint32(len(p)))
+		b = append(b, p...)
+	}
+	return b
+}
+
+type pdmlField struct {
+	Name   string      `xml:"name,attr"`
+	Show   string      `xml:"show,attr"`
+	Value  string      `xml:"value,attr"`
+	Fields []pdmlField `xml:"field"`
+}
+
+// parsePDML lists for each packet the fields of our protocol.
+func parsePDML(t *testing.T, text []byte) [][]shown {
+	t.Helper()
+	var doc struct {
+		Packets []struct {
+			Protos []pdmlField `xml:"proto"`
+		} `xml:"packet"`
+	}
+	if err := xml.Unmarshal(text, &doc); err != nil {
+		t.Fatal(err)
+	}
+	var all [][]shown
+	for _, p := range doc.Packets {
+		var fields []shown
+		for _, proto := range p.Protos {
+			if proto.Name == "sotto" {
+				fields = flatten(fields, proto.Fields)
+			}
+		}
+		all = append(all, fields)
+	}
+	return all
+}
+
+func flatten(out []shown, fields []pdmlField) []shown {
+	for _, f := range fields {
+		value := f.Show
+		switch {
+		case len(f.Fields) > 0 || value == "":
+			value = ""
+		case strings.Trim(value, "0123456789") != "":
+			value = f.Value // bytes and text: compare them as hex
+		}
+		out = flatten(append(out, shown{f.Name, value}), f.Fields)
+	}
+	return out
+}
