@@ -159,3 +159,9 @@ func Full(err error) bool {
 	sql, ok := errors.AsType[*sqlite.Error](err)
 	return ok && sql.Code()&0xff == sqlitelib.SQLITE_FULL
 }
+
+// Closed reports whether the error says that the database was closed.
+func Closed(err error) bool {
+	// database/sql keeps the error of a closed DB to itself.
+	return errors.Is(err, sql.ErrConnDone) || err.Error() == "sql: database is closed"
+}

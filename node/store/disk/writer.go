@@ -3,7 +3,6 @@ package disk
 import (
 	"context"
 	"database/sql"
-	"errors"
 )
 
 // A Writer is the connection that changes a database. It is for one goroutine
@@ -36,23 +35,6 @@ func (w *Writer) Transact(f func() error) error {
 	return err
 }
 
-// Try runs f as a part of a transaction that can fail alone.
-func (w *Writer) Try(f func() error) error {
-	if _, err := w.Exec("SAVEPOINT try"); err != nil {
-		return err
-	}
-	err := f()
-	if err != nil {
-		if _, undo := w.Exec("ROLLBACK TO try"); undo != nil {
-			return errors.Join(err, undo)
-		}
-	}
-	if _, done := w.Exec("RELEASE try"); done != nil {
-		return errors.Join(err, done)
-	}
-	return err
-}
-
 // Exec runs a statement, or several if there are no arguments, that give no
 // rows. Only one that is asked for with arguments is kept prepared.
 func (w *Writer) Exec(query string, args ...any) (sql.Result, error) {
@@ -62,6 +44,13 @@ func (w *Writer) Exec(query string, args ...any) (sql.Result, error) {
 	stmt, err := w.prepare(query)
 	if err != nil {
 		return nil, err
+	}
+	for i, arg := range args {
+		// Bytes that are nil are no bytes; what should be NULL says so as
+		// an untyped nil.
+		if b, ok := arg.([]byte); ok && b == nil {
+			args[i] = []byte{}
+		}
 	}
 	return stmt.ExecContext(always, args...)
 }

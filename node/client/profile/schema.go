@@ -1,0 +1,60 @@
+package profile
+
+import "sotto/node/store/disk"
+
+// schema is the layout of profile.db. A released step never changes; a new
+// layout is a new step. Names compare without the case of ASCII letters.
+var schema = disk.Schema{
+	Kind: 0x536f7450, // "SotP"
+	Steps: []string{`
+CREATE TABLE server (        -- at most one row
+	one INTEGER PRIMARY KEY CHECK (one = 1),
+	key BLOB NOT NULL
+);
+
+CREATE TABLE manifest (      -- at most one row: the newest that was seen
+	one     INTEGER PRIMARY KEY CHECK (one = 1),
+	version INTEGER NOT NULL,
+	hash    BLOB NOT NULL,
+	body    BLOB NOT NULL
+);
+
+CREATE TABLE peer (
+	name    TEXT PRIMARY KEY COLLATE NOCASE,
+	key     BLOB NOT NULL,     -- the one the user relies on
+	changed BLOB               -- another one that the manifest shows
+) WITHOUT ROWID;
+
+CREATE TABLE sequence (      -- of the messages to each peer
+	peer TEXT PRIMARY KEY COLLATE NOCASE,
+	next INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+	pos      INTEGER PRIMARY KEY AUTOINCREMENT,
+	id       BLOB NOT NULL UNIQUE,
+	peer     TEXT NOT NULL COLLATE NOCASE,
+	seq      INTEGER NOT NULL,
+	state    INTEGER NOT NULL,
+	why      TEXT NOT NULL,
+	time     INTEGER NOT NULL,
+	envelope BLOB,             -- null once its fate is known
+	UNIQUE (peer, seq)
+);
+
+CREATE TABLE window (        -- what was received, one for each key of a sender
+	sender TEXT NOT NULL COLLATE NOCASE,
+	key    BLOB NOT NULL,
+	window BLOB NOT NULL,
+	PRIMARY KEY (sender, key)
+) WITHOUT ROWID;
+
+CREATE TABLE inbox (         -- received and not shown yet
+	pos    INTEGER PRIMARY KEY AUTOINCREMENT,
+	sender TEXT NOT NULL COLLATE NOCASE,
+	id     BLOB NOT NULL,
+	time   INTEGER NOT NULL,
+	body   BLOB NOT NULL
+);
+`},
+}
