@@ -253,7 +253,7 @@ type Field struct {
 	Type      Type
 	Span      diag.Span
 
-	Const    *Constant   // a constant, not in the Go struct
+	Const    *Constant // a constant, not in the Go struct
 	Derived  *Derived  // a length, not in the Go struct
 	Checksum *Checksum // not in the Go struct
 	If       *If       // nil: always there

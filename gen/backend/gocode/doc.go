@@ -1,0 +1,10 @@
+// Package gocode writes Go encoders and decoders for a checked program.
+//
+// The output is meant to be read. Each struct gets a Go struct, Size,
+// AppendBinary, MarshalBinary, UnmarshalBinary, Decode and String. A run of
+// members of fixed size is one block: one length check, one condition for all
+// that can be wrong with it, and one function off the fast path that finds out
+// what it was.
+//
+// It does not decide anything about the language; types has done that.
+package gocode
