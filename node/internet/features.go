@@ -1,0 +1,22 @@
+package internet
+
+// socketBufferSize is what we ask the kernel for, in both directions: what arrives
+// in 50 ms at a gigabit a second.
+const socketBufferSize = 7 << 20
+
+// Features says what a PacketIO got from the machine.
+type Features struct {
+	SendRuns    bool // an Out is one message to the kernel, which cuts it (UDP_SEGMENT)
+	ReceiveRuns bool // the kernel merges what comes in (UDP_GRO)
+	Whole       bool // datagrams are never cut on the way, so that a path's MTU can be found
+	ReadBuffer  int  // bytes that the kernel keeps for us; 0: not known
+	WriteBuffer int
+}
+
+// FeaturesOf says what a PacketIO has to work with.
+func FeaturesOf(p PacketIO) Features {
+	if f, ok := p.(interface{ features() Features }); ok {
+		return f.features()
+	}
+	return Features{}
+}

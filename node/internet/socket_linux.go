@@ -1,0 +1,122 @@
+package internet
+
+import (
+	"encoding/binary"
+	"strconv"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// prepare sets a socket up and says what it got. What a kernel doesn't know, or
+// doesn't allow, we do without.
+func prepare(fd int) (family int, got Features) {
+	family, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_DOMAIN)
+	if err != nil {
+		family = unix.AF_INET6
+	}
+	got.ReceiveRuns = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
+	_, err = unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
+	got.SendRuns = err == nil
+	got.ReadBuffer = socketBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
+	got.WriteBuffer = socketBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
+
+	// Packets are never cut on the way, and the kernel's idea of the path MTU
+	// doesn't count: we find out by ourselves.
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	got.Whole = err == nil
+	if family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+		got.Whole = got.Whole && err == nil
+	}
+	return family, got
+}
+
+// socketBuffer asks for socketBufferSize, as root beyond the system's limit and
+// else up to it, unless there is more already. It returns what there is.
+func socketBuffer(fd, force, ask int) int {
+	// The kernel keeps, and reports, twice what was asked for, for its own records.
+	have := func() int {
+		n, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, ask)
+		if err != nil {
+			return 0
+		}
+		return n / 2
+	}
+	if have() >= socketBufferSize {
+		return have()
+	}
+	if unix.SetsockoptInt(fd, unix.SOL_SOCKET, force, socketBufferSize) != nil {
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, ask, socketBufferSize)
+	}
+	return have()
+}
+
+// Linux 7.0 to 7.1.4 spoil runs whose last datagram is as long as the others,
+// with some drivers (tailscale #19777, #19918). There such a run gets one more
+// datagram, which the receiver drops since it is too short for a packet. It is
+// not shorter than what Ethernet carries unpadded: some network cards fail on
+// that (tailscale #20994). A short run isn't worth it and goes singly.
+const (
+	oddTail   = 24
+	minOddRun = 8
+)
+
+var oddTailBytes [oddTail]byte
+
+// brokenEqualTails reports whether a kernel is one of those.
+func brokenEqualTails(release string) bool {
+	var v [3]int
+	for i, s := range strings.SplitN(release, ".", 3) {
+		if end := strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }); end >= 0 {
+			s = s[:end]
+		}
+		v[i], _ = strconv.Atoi(s)
+	}
+	return v[0] == 7 && (v[1] == 0 || v[1] == 1 && v[2] <= 4)
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if unix.Uname(&u) != nil {
+		return ""
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}
+
+// A segmentControl is the control message about the length of a run's datagrams.
+type segmentControl struct {
+	head unix.Cmsghdr
+	size [8]byte
+}
+
+const sizeofControl = int(unsafe.Sizeof(segmentControl{}))
+
+// cut tells the kernel where to cut a run.
+func (c *segmentControl) cut(seg int) {
+	c.head.Level, c.head.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
+	c.head.SetLen(unix.CmsgLen(2))
+	binary.NativeEndian.PutUint16(c.size[:], uint16(seg))
+}
+
+// merged is how long the datagrams are that the kernel merged, or 0 if it
+// received a single one.
+func (c *segmentControl) merged(h *unix.Msghdr) int {
+	if int(h.Controllen) < unix.CmsgLen(4) || c.head.Level != unix.IPPROTO_UDP || c.head.Type != unix.UDP_GRO {
+		return 0
+	}
+	return int(int32(binary.NativeEndian.Uint32(c.size[:])))
+}
+
+func recvmmsg(fd uintptr, headers []unix.Mmsghdr) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}
+
+func sendmmsg(fd uintptr, headers []unix.Mmsghdr) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_SENDMMSG, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
+	return int(n), errno
+}
+
+func bytesOf[T any](p *T) *byte { return (*byte)(unsafe.Pointer(p)) }

@@ -1,0 +1,50 @@
+package transport
+
+import "time"
+
+// A receiveWindow is credit that we grant: for one stream, or for the sum of all.
+// It doubles, up to a maximum, while the peer uses it up faster than two round
+// trips can renew it, so that memory is granted where there is speed to gain.
+type receiveWindow struct {
+	limit   int64 // what the peer was or will be told
+	size    int64 // how far limit is kept ahead of what was read
+	max     int64
+	granted instant // when limit last grew
+	pending bool    // the peer has to be told
+}
+
+func newReceiveWindow(size, max int64) receiveWindow {
+	return receiveWindow{limit: size, size: size, max: max}
+}
+
+// consumed says that everything below read was taken by the application. It
+// renews the credit when half of it is used.
+func (w *receiveWindow) consumed(now instant, read int64, rtt time.Duration) {
+	if w.limit-read > w.size/2 {
+		return
+	}
+	if w.granted != 0 && now.sub(w.granted) < 2*rtt {
+		w.size = min(2*w.size, w.max)
+	}
+	w.granted = now
+	w.limit = read + w.size
+	w.pending = true
+}
+
+// A sendLimit is credit that we hold.
+type sendLimit struct {
+	limit int64
+	used  int64
+}
+
+func (l *sendLimit) left() int64 { return l.limit - l.used }
+
+// raise takes a new limit from the peer; limits only grow. It reports whether
+// this one did.
+func (l *sendLimit) raise(limit uint64) bool {
+	if limit > maxOffset || int64(limit) <= l.limit {
+		return false
+	}
+	l.limit = int64(limit)
+	return true
+}

@@ -1,0 +1,437 @@
+package transport
+
+import (
+	"net/netip"
+	"time"
+
+	"sotto/node/session"
+	"sotto/wire"
+)
+
+// dataHead is the most that a DATA segment needs besides its bytes.
+const dataHead = 1 + 8 + 8 + 2
+
+// poll writes packets into buf, back to back and each seg bytes long but the
+// last, which may be shorter, all for one address. It returns 0 when there is
+// nothing to send now.
+func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
+	switch c.phase {
+	case phaseDone:
+		return 0, 0, to
+	case phaseClosing:
+		return c.pollClose(now, buf)
+	}
+	if c.hs != nil && c.hs.message != nil && c.path.room() >= basePacket {
+		for len(buf)-n >= basePacket {
+			k := c.hs.packet(now, buf[n:], c.local, c.peer, c.check)
+			if k == 0 {
+				break
+			}
+			c.path.out += k
+			n += k
+			if seg == 0 {
+				seg = k
+			}
+			if k != seg || c.path.room() < basePacket {
+				break
+			}
+		}
+		if n > 0 {
+			return n, seg, c.path.to
+		}
+	}
+	if c.phase != phaseOpen {
+		return 0, 0, to
+	}
+	if n, to := c.pollPaths(now, buf); n > 0 {
+		return n, n, to
+	}
+	if c.keys.WantsUpdate() {
+		c.update(now)
+	}
+	for {
+		size := min(c.packetSize(), c.path.room(), len(buf)-n)
+		if seg > 0 {
+			size = min(size, seg)
+			if size < seg {
+				break
+			}
+		}
+		k := c.packet(now, buf[n:n+size])
+		if k == 0 {
+			break
+		}
+		n += k
+		c.path.out += k
+		if seg == 0 {
+			seg = k
+		}
+		if k < seg || c.phase != phaseOpen {
+			break
+		}
+	}
+	return n, seg, c.path.to
+}
+
+// wants reports whether poll may have something to send: a look that needs no
+// buffer.
+func (c *state) wants(now instant) bool {
+	switch c.phase {
+	case phaseDone:
+		return false
+	case phaseClosing:
+		return c.closeAt.reached(now)
+	}
+	if h := c.hs; h != nil && h.message != nil && !h.working && h.sendAt.reached(now) {
+		return true
+	}
+	if c.phase != phaseOpen {
+		return false
+	}
+	return c.params || c.cid || c.ping || c.window.pending || c.streams.announce ||
+		c.streams.busy() || c.recovery.probes > 0 || c.acks.owed(now) || len(c.datagrams) > 0 ||
+		c.urgent() || c.probing != nil && c.probing.pending
+}
+
+func (c *state) packetSize() int { return basePacket }
+
+func (c *state) pollClose(now instant, buf []byte) (int, int, netip.AddrPort) {
+	if !c.closeAt.reached(now) || c.closePacket == nil {
+		c.closeAt = 0
+		return 0, 0, netip.AddrPort{}
+	}
+	c.closeCount--
+	c.closeAt = 0
+	if c.closeCount > 0 {
+		c.closeAt = now.add(c.recovery.rtt.probeAfter())
+	}
+	n := copy(buf, c.closePacket)
+	return n, n, c.path.to
+}
+
+// pollPaths makes the packets that prove addresses.
+func (c *state) pollPaths(now instant, buf []byte) (int, netip.AddrPort) {
+	if c.respond.pending && c.respond.to != c.path.to {
+		c.respond.pending = false
+		c.seg.Type = wire.SegmentTypeResponse
+		c.seg.Challenge.Bytes = c.respond.bytes
+		return c.pathPacket(now, buf), c.respond.to
+	}
+	if p := c.probing; p != nil && p.pending && p.room() >= 64 {
+		c.seg.Type = wire.SegmentTypeChallenge
+		c.seg.Challenge.Bytes = p.challenge
+		n := c.pathPacket(now, buf)
+		p.pending, p.challengeAt, p.out = false, now, p.out+n
+		p.tries++
+		return n, p.to
+	}
+	return 0, netip.AddrPort{}
+}
+
+// pathPacket seals the segment in c.seg alone. Nothing in it is sent again.
+func (c *state) pathPacket(now instant, buf []byte) int {
+	b, err := c.seg.AppendBinary(buf[headSize:headSize])
+	if err != nil {
+		return 0
+	}
+	number := c.recovery.nextNumber(c.random.Uint64)
+	c.recovery.sent.push()
+	packet := buf[:headSize+len(b)+session.TagSize]
+	if c.seal(packet, number, false) != nil {
+		return 0
+	}
+	return len(packet)
+}
+
+// seal writes the head of a packet whose payload is in place, and seals it.
+func (c *state) seal(packet []byte, number int64, ackNow bool) error {
+	c.head = wire.Packet{
+		Type: wire.PacketTypeData, KeyPhase: c.keys.Phase(), AckNow: ackNow,
+		Destination: c.peer, Number: uint32(number),
+		Payload: packet[headSize : len(packet)-session.TagSize],
+	}
+	if _, err := c.head.AppendBinary(packet[:0]); err != nil {
+		return err
+	}
+	return c.keys.Seal(packet, headSize, uint64(number))
+}
+
+// A builder fills one packet with segments.
+type builder struct {
+	buf       []byte // the payload so far; its capacity ends where the tag begins
+	room      int    // bytes left
+	p         *sentPacket
+	eliciting bool
+}
+
+// add appends a segment. It reports false, and adds nothing, if there is no room.
+func (b *builder) add(m *wire.Segment) bool {
+	size := m.Size()
+	if size > b.room {
+		return false
+	}
+	grown, err := m.AppendBinary(b.buf)
+	if err != nil {
+		return false
+	}
+	b.buf = grown
+	b.room -= size
+	return true
+}
+
+// carry is add for a segment that matters whether it arrives.
+func (b *builder) carry(m *wire.Segment, i item) bool {
+	if !b.add(m) {
+		return false
+	}
+	b.p.items = append(b.p.items, i)
+	b.eliciting = true
+	return true
+}
+
+// packet makes one DATA packet of at most len(buf) bytes. It returns 0 if there
+// is nothing to say.
+func (c *state) packet(now instant, buf []byte) int {
+	room := len(buf) - headSize - session.TagSize
+	if room < 64 {
+		return 0
+	}
+	probe := c.recovery.probes > 0
+	may := probe || c.recovery.room() >= len(buf) && !now.before(c.paceAt)
+	if !may && !c.acks.owed(now) && !c.urgent() {
+		c.recovery.limited = c.recovery.limited || c.recovery.room() < len(buf)
+		return 0
+	}
+	number := c.recovery.nextNumber(c.random.Uint64)
+	p := c.recovery.sent.push()
+	b := builder{buf: buf[headSize:headSize], room: room, p: p}
+	owed := c.acks.owed(now)
+	if owed || c.acks.wanted() {
+		// An acknowledgement never takes more than half a packet.
+		ranges := min(wire.AckRanges, (room/2-26)/16)
+		c.seg.Type = wire.SegmentTypeAck
+		if c.acks.segment(now, &c.seg.Ack, ranges) && b.add(&c.seg) {
+			p.items = append(p.items, item{kind: itemAck, offset: int64(c.seg.Ack.Largest)})
+		}
+	}
+	acked := len(b.buf) > 0
+	c.addPath(now, &b)
+	if may {
+		c.addControl(&b)
+		c.addStreams(&b)
+		c.addDatagrams(&b)
+		if !b.eliciting && (probe || c.ping) {
+			c.seg.Type = wire.SegmentTypePing
+			b.eliciting = b.add(&c.seg)
+			c.ping = false
+		}
+	}
+	if !b.eliciting && !owed {
+		p.items = p.items[:0]
+		c.recovery.sent.pop()
+		return 0
+	}
+	if acked {
+		c.acks.sent()
+	}
+	packet := buf[:headSize+len(b.buf)+session.TagSize]
+	ackNow := b.eliciting && (probe || !c.more() || number&15 == 0)
+	if c.seal(packet, number, ackNow) != nil {
+		c.fail(now, CodeKeys, "keys are exhausted")
+		return 0
+	}
+	p.size, p.probe = int32(len(packet)), probe
+	if b.eliciting {
+		c.recovery.onSent(now, p, ackNow)
+		c.pace(now, len(packet))
+		if c.lastAsked == 0 {
+			c.lastAsked = now
+		}
+	} else {
+		p.at = now
+	}
+	return len(packet)
+}
+
+func (t instant) before(u instant) bool { return t < u }
+
+// urgent reports whether something must go out whatever the window says.
+func (c *state) urgent() bool {
+	return c.respond.pending || c.path.pending
+}
+
+// more reports whether another packet would follow if the window allowed it.
+func (c *state) more() bool {
+	return c.streams.busy() || len(c.datagrams) > 0
+}
+
+// pace spreads packets over time if the congestion controller wants it.
+func (c *state) pace(now instant, size int) {
+	rate := c.recovery.cc.rate()
+	if rate <= 0 {
+		c.paceAt = 0
+		return
+	}
+	// A burst of a millisecond may leave at once: no timer is finer than that.
+	earliest := now - instant(time.Millisecond)
+	c.paceAt = max(c.paceAt, earliest) + instant(float64(size)/rate*float64(time.Second))
+}
+
+// addPath adds what proves addresses and belongs on the path in use.
+func (c *state) addPath(now instant, b *builder) {
+	if c.respond.pending && c.respond.to == c.path.to {
+		c.seg.Type = wire.SegmentTypeResponse
+		c.seg.Challenge.Bytes = c.respond.bytes
+		if b.add(&c.seg) {
+			c.respond.pending, b.eliciting = false, true
+		}
+	}
+	if c.path.pending {
+		c.seg.Type = wire.SegmentTypeChallenge
+		c.seg.Challenge.Bytes = c.path.challenge
+		if b.add(&c.seg) {
+			c.path.pending, c.path.challengeAt, b.eliciting = false, now, true
+			c.path.tries++
+		}
+	}
+}
+
+// addControl adds what belongs to the connection as a whole.
+func (c *state) addControl(b *builder) {
+	m := &c.seg
+	if c.params {
+		m.Type = wire.SegmentTypeParams
+		m.Params = wire.ParamsSegment{IdleMs: uint64(c.idle / time.Millisecond), MaxPacket: wire.PacketMax}
+		c.params = !b.carry(m, item{kind: itemParams})
+	}
+	if c.cid {
+		m.Type = wire.SegmentTypeCid
+		m.Cid = wire.CidSegment{Id: c.local, Token: c.ownToken}
+		c.cid = !b.carry(m, item{kind: itemCid})
+	}
+	if c.window.pending {
+		m.Type = wire.SegmentTypeWindow
+		m.Window.Limit = uint64(c.window.limit)
+		c.window.pending = !b.carry(m, item{kind: itemWindow})
+	}
+	if c.streams.announce {
+		m.Type = wire.SegmentTypeStreams
+		m.Streams.Limit = uint64(c.streams.granted)
+		c.streams.announce = !b.carry(m, item{kind: itemStreams})
+	}
+}
+
+// addStreams adds what streams have to say: those with little first, then the
+// others in turn.
+func (c *state) addStreams(b *builder) {
+	for {
+		s := c.streams.first()
+		if s == nil {
+			return
+		}
+		full := !c.addStream(b, s)
+		credit := c.credit.left()
+		switch {
+		case s.pending(credit):
+			if full {
+				// The next packet begins with another stream.
+				c.streams.rotate(s)
+				return
+			}
+		case s.send.blocked() && credit <= 0:
+			c.streams.starve(s)
+		default:
+			c.streams.unschedule(s)
+		}
+		if full {
+			return
+		}
+	}
+}
+
+// addStream adds what one stream has to say. It reports false if the packet is full.
+func (c *state) addStream(b *builder, s *Stream) bool {
+	m := &c.seg
+	if s.receive.stop {
+		m.Type = wire.SegmentTypeStop
+		m.Stop = wire.StopSegment{Stream: s.id, Code: s.receive.code}
+		if !b.carry(m, item{kind: itemStop, stream: s}) {
+			return false
+		}
+		s.receive.stop = false
+	}
+	if s.receive.window.pending {
+		m.Type = wire.SegmentTypeStreamWindow
+		m.StreamWindow = wire.StreamWindowSegment{Stream: s.id, Limit: uint64(s.receive.window.limit)}
+		if !b.carry(m, item{kind: itemStreamWindow, stream: s}) {
+			return false
+		}
+		s.receive.window.pending = false
+	}
+	h := &s.send
+	if h.reset {
+		if h.resetSent {
+			return true
+		}
+		m.Type = wire.SegmentTypeReset
+		m.Reset = wire.ResetSegment{Stream: s.id, Code: h.code, FinalSize: uint64(h.next)}
+		if !b.carry(m, item{kind: itemReset, stream: s}) {
+			return false
+		}
+		h.resetSent, s.open = true, false
+		return true
+	}
+	for h.pending(c.credit.left()) {
+		room := b.room - dataHead
+		if room < min(64, int(h.unsent())) || room < 1 {
+			return false
+		}
+		offset, size, fin, fresh := h.take(room, c.credit.left())
+		c.credit.used += fresh
+		if fresh > 0 && h.unsent() < maxUnsent/2 {
+			notify(s.writeWake)
+		}
+		if !b.data(s, offset, size, fin) {
+			return false
+		}
+		s.open = false
+	}
+	if s.open {
+		m.Type = wire.SegmentTypeOpen
+		m.Open.Stream = s.id
+		if !b.carry(m, item{kind: itemOpen, stream: s}) {
+			return false
+		}
+		s.open = false
+	}
+	return true
+}
+
+// data adds bytes of a stream. They are copied from the stream's blocks to where
+// they lie in the packet, and the segment is encoded around them.
+func (b *builder) data(s *Stream, offset int64, size int, fin bool) bool {
+	m := wire.Segment{Type: wire.SegmentTypeData}
+	if fin {
+		m.Type = wire.SegmentTypeDataFin
+	}
+	at := len(b.buf)
+	m.Data = wire.DataSegment{Stream: s.id, Offset: uint64(offset), Bytes: b.buf[at : at+size]}
+	head := m.Size() - size
+	m.Data.Bytes = b.buf[at+head : at+head+size]
+	s.send.bytes.read(offset, m.Data.Bytes)
+	return b.carry(&m, item{kind: itemData, stream: s, offset: offset, size: int32(size), fin: fin})
+}
+
+// addDatagrams adds messages that are sent once.
+func (c *state) addDatagrams(b *builder) {
+	for len(c.datagrams) > 0 {
+		c.seg.Type = wire.SegmentTypeDatagram
+		c.seg.Datagram.Bytes = c.datagrams[0]
+		if !b.add(&c.seg) {
+			return
+		}
+		b.eliciting = true
+		c.datagrams[0] = nil
+		c.datagrams = c.datagrams[1:]
+	}
+}

@@ -1,0 +1,188 @@
+package transport
+
+import (
+	"net/netip"
+	"sync"
+
+	"sotto/wire"
+)
+
+// handshakePacket gives a handshake packet to its connection, and returns the
+// connection if it may have something to send.
+func (c *Conn) handshakePacket(now instant, from netip.AddrPort, size int, p *wire.Packet, k *wire.KexSegment) *Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	h := c.st.hs
+	known := c.st.peer == p.Hello.Source || c.st.initiator && h != nil && h.step == 0
+	if h == nil || c.st.phase > phaseOpen || from != c.st.path.to || !known {
+		c.end.count.stale.Add(1)
+		return nil
+	}
+	c.st.path.in += size
+	ours := p.Type == wire.PacketTypeAccept
+	if c.st.initiator {
+		ours = ours || p.Type == wire.PacketTypeRetry
+	} else {
+		ours = ours || p.Type == wire.PacketTypeHello
+	}
+	switch {
+	case !ours:
+		c.end.count.stale.Add(1)
+		return nil
+	case p.Type == wire.PacketTypeRetry:
+		c.onRetry(now, p, k)
+	case k.Step < h.expect:
+		if k.Offset == 0 {
+			h.again(now) // the peer hasn't got our answer
+		}
+	default:
+		if c.st.initiator && !h.answered {
+			c.heard(now)
+		}
+		if message := h.receive(k); message != nil {
+			h.inbox = append(h.inbox, kexMessage{step: k.Step, bytes: message, peer: p.Hello.Source})
+			c.deliver()
+		}
+	}
+	return c
+}
+
+// onRetry keeps a RETRY for the one who dials. Several may be kept: the first
+// need not be the genuine one.
+func (c *Conn) onRetry(now instant, p *wire.Packet, k *wire.KexSegment) {
+	h := c.st.hs
+	whole := k.Step == 1 && k.Offset == 0 && int(k.Total) == len(k.Bytes)
+	if h.step != 0 || h.message == nil || !whole || len(p.Hello.Token) == 0 || p.Hello.Source == 0 || len(h.inbox) >= maxInbox {
+		c.end.count.stale.Add(1)
+		return
+	}
+	c.heard(now)
+	h.inbox = append(h.inbox, kexMessage{
+		step: 1, retry: true, peer: p.Hello.Source,
+		bytes: append([]byte(nil), k.Bytes...), token: append([]byte(nil), p.Hello.Token...),
+	})
+	notify(c.handshake)
+}
+
+// heard takes note of the first answer. Its delay is a round trip if nothing was
+// sent twice.
+func (c *Conn) heard(now instant) {
+	h := c.st.hs
+	if !h.answered && h.tries == 1 {
+		h.rtt = now.sub(h.sentAt)
+	}
+	h.answered = true
+}
+
+// deliver gives a whole message to whoever works on it.
+func (c *Conn) deliver() {
+	if c.st.initiator {
+		notify(c.handshake)
+		return
+	}
+	c.st.hs.working = true
+	if !c.end.workers.submit(c) {
+		// No room: the peer will repeat the message.
+		c.st.hs.working = false
+		c.st.hs.inbox = nil
+		c.end.count.full.Add(1)
+	}
+}
+
+// respond works on a responder's message. It runs in a worker.
+func (c *Conn) respond() {
+	c.mu.Lock()
+	h := c.st.hs
+	if c.st.phase != phaseHandshake || h == nil || len(h.inbox) == 0 {
+		c.mu.Unlock()
+		return
+	}
+	m := h.inbox[0]
+	h.inbox = nil
+	run, e := c.run, c.end
+	from, conn := c.st.path.to, connHash(c.st.peer, c.st.local, c.first)
+	c.mu.Unlock()
+
+	if run == nil {
+		run = e.cfg.Responder.Begin(e.clock.wall(e.clock.now()), from, conn)
+	}
+	reply, secrets, err := run.Next(e.clock.wall(e.clock.now()), m.bytes)
+
+	c.mu.Lock()
+	defer c.flush()
+	c.run = run
+	if c.st.phase != phaseHandshake {
+		return
+	}
+	now := e.clock.now()
+	if err == nil && secrets != nil {
+		err = c.st.install(now, secrets)
+		secrets.Clear()
+	}
+	if err != nil {
+		e.count.failed.Add(1)
+		c.st.err = err
+		c.st.end(now)
+		return
+	}
+	c.st.advance(now, &m, reply, false)
+	if secrets == nil {
+		return
+	}
+	c.peer, c.run = run.Peer(), nil
+	if reply == nil {
+		// The message that gave us the keys is proof that the peer has them.
+		early := c.st.hs.early
+		c.st.confirm()
+		c.offer()
+		c.open(early)
+		return
+	}
+	c.early()
+}
+
+// workers run responders' handshakes: a bounded number at a time, for a bounded
+// number of waiting messages, in goroutines that exist only while there is work.
+type workers struct {
+	limit int
+
+	mu      sync.Mutex
+	running int
+	queue   []*Conn
+}
+
+// submit queues a connection's message. It reports false if too many wait.
+func (w *workers) submit(c *Conn) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.queue) >= maxJobs {
+		return false
+	}
+	if w.running < w.limit {
+		if !c.end.enter() {
+			return false
+		}
+		w.running++
+		go w.run(c)
+		return true
+	}
+	w.queue = append(w.queue, c)
+	return true
+}
+
+func (w *workers) run(c *Conn) {
+	defer c.end.wg.Done()
+	for {
+		c.respond()
+		w.mu.Lock()
+		if len(w.queue) == 0 {
+			w.running--
+			w.mu.Unlock()
+			return
+		}
+		c = w.queue[0]
+		w.queue[0] = nil
+		w.queue = w.queue[1:]
+		w.mu.Unlock()
+	}
+}

@@ -1,0 +1,622 @@
+package transport
+
+import (
+	"errors"
+	"math/rand/v2"
+	"net/netip"
+	"time"
+
+	"sotto/node/internet"
+	"sotto/node/session"
+	"sotto/wire"
+)
+
+type phase uint8
+
+const (
+	phaseHandshake phase = iota // no keys yet
+	phaseOpen
+	phaseClosing // we closed: a CLOSE is repeated to whoever goes on sending
+	phaseDone
+)
+
+const (
+	closeCopies  = 3 // of a CLOSE that nobody answers
+	updatePeriod = time.Hour
+)
+
+// state is a connection without anything around it: no goroutine, no clock, no
+// socket, no lock. Packets go in by receive, time by timeout, packets come out of
+// poll, and nextTimeout says when time matters next. Its randomness comes from a
+// seed. Whoever calls it holds the connection's lock.
+type state struct {
+	shell       *Conn // for the streams it makes; nil in a simulation without shells
+	initiator   bool
+	phase       phase
+	local, peer uint64 // connection IDs
+	random      *rand.Rand
+	check       *internet.Checker
+
+	hs         *handshake // nil once the peer has shown that it has the keys
+	keys       *session.Keys
+	keysAt     instant // the last key update, ours or the peer's
+	dropAt     instant // when the keys of the last phase go
+	resetToken *[16]byte
+	ownToken   [16]byte
+
+	recovery recovery
+	acks     ackState
+	streams  streamTable
+	credit   sendLimit     // the peer's, for all streams
+	window   receiveWindow // ours, for all streams
+	received int64         // sum of the streams' highest offsets
+	consumed int64         // bytes read of all streams
+
+	path     path
+	fallback *path // where the peer was before it moved
+	probing  *path // where it may have moved to
+	respond  struct {
+		pending bool
+		to      netip.AddrPort
+		bytes   [8]byte
+	}
+	highest int64 // the highest packet number opened
+
+	params      bool // ours have to be sent
+	cid         bool // our ID and reset token have to be sent
+	idle        time.Duration
+	keepAlive   time.Duration
+	lastHeard   instant
+	lastAsked   instant // the first packet since then that asks for an answer
+	ping        bool
+	paceAt      instant // when the next packet may leave
+	datagrams   [][]byte
+	arrived     [][]byte // unreliable messages for the application
+	closePacket []byte
+	closeAt     instant // when the CLOSE is repeated, or the connection forgotten
+	closeCount  int
+	forgetAt    instant
+	err         error
+	seg         wire.Segment // scratch
+	head        wire.Packet  // scratch
+}
+
+func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker) {
+	c.initiator, c.local, c.check = initiator, local, check
+	c.random = rand.New(rand.NewChaCha8(seed))
+	c.hs = &handshake{offset: -1, deadline: now.add(handshakeLimit)}
+	c.path = path{to: to, proven: initiator, factor: 1}
+	c.idle = idle
+	c.lastHeard = now
+	c.recovery = newRecovery(c, newNewReno(basePacket))
+	c.credit.limit = connWindow
+	c.window = newReceiveWindow(connWindow, maxConnWindow)
+	c.streams.init(initiator)
+	c.highest = -1
+}
+
+// install takes the secrets of the handshake. The connection can send from now on.
+func (c *state) install(now instant, s *session.Secrets) error {
+	keys, err := session.New(s)
+	if err != nil {
+		return err
+	}
+	c.keys, c.keysAt = keys, now
+	c.phase = phaseOpen
+	c.params, c.cid = true, true
+	if c.hs.rtt > 0 {
+		c.recovery.rtt.sample(now, c.hs.rtt, 0)
+	}
+	return nil
+}
+
+// confirm says that the peer has the keys: the handshake is over.
+func (c *state) confirm() { c.hs = nil }
+
+// receive takes a DATA packet. p is its decoded head; packet is opened in place.
+// It reports whether the packet was the peer's.
+func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire.Packet) bool {
+	if c.keys == nil {
+		if c.hs != nil && len(c.hs.early) < maxEarly {
+			c.hs.early = append(c.hs.early, append([]byte(nil), packet...))
+		}
+		return false
+	}
+	wasPhase := c.keys.HasPrevious()
+	n, err := c.keys.Open(packet, headSize, p.KeyPhase, p.Number)
+	if err != nil {
+		if errors.Is(err, session.ErrExhausted) {
+			c.fail(now, CodeKeys, "keys are exhausted")
+		}
+		return false
+	}
+	if !wasPhase && c.keys.HasPrevious() {
+		c.keysAt, c.dropAt = now, now.add(3*c.recovery.rtt.probeAfter())
+	}
+	if c.hs != nil {
+		c.confirm()
+	}
+	number := int64(n)
+	c.lastHeard, c.lastAsked = now, 0
+	switch c.phase {
+	case phaseClosing:
+		c.repeatClose(now, packet[headSize:len(packet)-session.TagSize])
+		return true
+	case phaseDone:
+		return true
+	}
+	c.arrivedOn(now, from, number, len(packet))
+	eliciting, ok := c.segments(now, from, packet[headSize:len(packet)-session.TagSize])
+	if ok && c.phase == phaseOpen {
+		c.acks.receive(now, number, eliciting, p.AckNow, c.ackDelay())
+	}
+	return true
+}
+
+// ackDelay is how long an acknowledgement may wait that nobody asked for.
+func (c *state) ackDelay() time.Duration {
+	return min(max(c.recovery.rtt.smoothed/8, granularity), maxAckDelay)
+}
+
+// arrivedOn follows a peer whose address changed.
+func (c *state) arrivedOn(now instant, from netip.AddrPort, number int64, size int) {
+	newest := number > c.highest
+	c.highest = max(c.highest, number)
+	switch {
+	case from == c.path.to:
+		c.path.in += size
+		if !c.path.proven && c.fallback == nil {
+			// It has our handshake messages, or it would have no keys.
+			c.path.proven = true
+		}
+	case !newest:
+		// A packet that was overtaken says nothing about where the peer is now.
+	case sameHost(from, c.path.to):
+		// The NAT forgot us. The peer is where it was, behind another port.
+		old := c.path
+		if old.proven {
+			c.fallback = &old
+		}
+		c.path = path{to: from, factor: rebindFactor, in: size}
+		c.path.ask(c.random.Uint64)
+	case c.probing != nil && c.probing.to == from:
+		c.probing.in += size
+	default:
+		c.probing = &path{to: from, factor: rebindFactor, in: size}
+		c.probing.ask(c.random.Uint64)
+	}
+}
+
+// segments works through a payload. It reports whether the peer wants to know
+// that it arrived, and false for a packet that shall count as not received.
+func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting, ok bool) {
+	for len(b) > 0 {
+		n, err := c.seg.Decode(b)
+		if err != nil {
+			c.fail(now, CodeProtocol, "malformed segment")
+			return false, false
+		}
+		b = b[n:]
+		switch c.seg.Type {
+		case wire.SegmentTypePad, wire.SegmentTypeAck, wire.SegmentTypeClose:
+		default:
+			eliciting = true
+		}
+		err = c.segment(now, from)
+		if err == errTooScattered {
+			return eliciting, false
+		}
+		if err != nil {
+			code := CodeProtocol
+			if err == errOverLimit {
+				code = CodeFlow
+			}
+			c.fail(now, code, err.Error())
+			return false, false
+		}
+		if c.phase != phaseOpen {
+			return false, false
+		}
+	}
+	return eliciting, true
+}
+
+// segment acts on the segment in c.seg.
+func (c *state) segment(now instant, from netip.AddrPort) error {
+	m := &c.seg
+	switch m.Type {
+	case wire.SegmentTypeAck:
+		return c.recovery.onAck(now, &m.Ack)
+	case wire.SegmentTypeData, wire.SegmentTypeDataFin:
+		return c.onData(&m.Data, m.Type == wire.SegmentTypeDataFin)
+	case wire.SegmentTypeOpen:
+		_, err := c.streams.incoming(c, m.Open.Stream)
+		return err
+	case wire.SegmentTypeReset:
+		return c.onReset(now, &m.Reset)
+	case wire.SegmentTypeStop:
+		return c.onStop(&m.Stop)
+	case wire.SegmentTypeWindow:
+		if c.credit.raise(m.Window.Limit) {
+			c.streams.unblock()
+		}
+	case wire.SegmentTypeStreamWindow:
+		s, err := c.streams.outgoing(c, m.StreamWindow.Stream)
+		if s != nil && s.send.limit.raise(m.StreamWindow.Limit) {
+			c.streams.schedule(s)
+		}
+		return err
+	case wire.SegmentTypeStreams:
+		c.streams.raise(m.Streams.Limit)
+	case wire.SegmentTypeChallenge:
+		// One answer for a packet, however many it asks for, and the last one counts:
+		// nothing queues up.
+		c.respond.pending, c.respond.to, c.respond.bytes = true, from, m.Challenge.Bytes
+	case wire.SegmentTypeResponse:
+		c.onResponse(now, m.Challenge.Bytes)
+	case wire.SegmentTypeCid:
+		if m.Cid.Sequence == 0 && m.Cid.Id == c.peer {
+			token := m.Cid.Token
+			c.resetToken = &token
+		}
+	case wire.SegmentTypeParams:
+		if m.Params.IdleMs > 0 {
+			c.idle = min(c.idle, time.Duration(min(m.Params.IdleMs, 1<<40))*time.Millisecond)
+		}
+	case wire.SegmentTypeClose:
+		c.onClose(now, &m.Close)
+	case wire.SegmentTypeDatagram:
+		if len(c.arrived) < maxDatagrams {
+			c.arrived = append(c.arrived, append([]byte(nil), m.Datagram.Bytes...))
+			notify(c.streams.datagramWake)
+		}
+	case wire.SegmentTypeKex:
+		return errors.New("handshake message under keys")
+	}
+	return nil
+}
+
+func (c *state) onData(m *wire.DataSegment, fin bool) error {
+	s, err := c.streams.incoming(c, m.Stream)
+	if s == nil || err != nil {
+		return err
+	}
+	if m.Offset > maxOffset-1<<16 {
+		return errOverLimit
+	}
+	grown, err := s.receive.receive(int64(m.Offset), m.Bytes, fin)
+	if err != nil {
+		return err
+	}
+	return c.onGrown(s, grown)
+}
+
+// onGrown counts what a stream has grown by against our credit.
+func (c *state) onGrown(s *Stream, grown int64) error {
+	c.received += grown
+	if c.received > c.window.limit {
+		return errOverLimit
+	}
+	if s.receive.stopped || s.receive.reset {
+		c.consumed += grown // nobody will read it
+	}
+	notify(s.readWake)
+	c.streams.retire(c, s)
+	return nil
+}
+
+func (c *state) onReset(now instant, m *wire.ResetSegment) error {
+	s, err := c.streams.incoming(c, m.Stream)
+	if s == nil || err != nil {
+		return err
+	}
+	if m.FinalSize > maxOffset {
+		return errOverLimit
+	}
+	before, wasReset := s.receive.read, s.receive.reset
+	grown, err := s.receive.onReset(m.Code, int64(m.FinalSize))
+	if err != nil {
+		return err
+	}
+	c.received += grown
+	if c.received > c.window.limit {
+		return errOverLimit
+	}
+	if s.receive.reset && !wasReset {
+		c.consumed += s.receive.read - before
+		c.window.consumed(now, c.consumed, c.recovery.rtt.smoothed)
+	}
+	notify(s.readWake)
+	c.streams.retire(c, s)
+	return nil
+}
+
+func (c *state) onStop(m *wire.StopSegment) error {
+	s, err := c.streams.outgoing(c, m.Stream)
+	if s == nil || err != nil {
+		return err
+	}
+	if !s.send.reset {
+		s.send.giveUp(m.Code)
+		s.send.stopped = s.send.reset
+		c.streams.schedule(s)
+		notify(s.writeWake)
+	}
+	return nil
+}
+
+func (c *state) onResponse(now instant, b [8]byte) {
+	if c.path.challengeAt != 0 && b == c.path.challenge {
+		c.path.proven, c.path.challengeAt = true, 0
+		c.fallback = nil
+	}
+	if p := c.probing; p != nil && p.challengeAt != 0 && b == p.challenge {
+		// The peer has moved to another network: what we know of the old one is void.
+		p.proven, p.challengeAt = true, 0
+		c.path, c.probing, c.fallback = *p, nil, nil
+		c.recovery.moved(now)
+	}
+}
+
+func (c *state) onClose(now instant, m *wire.CloseSegment) {
+	reason := make([]byte, len(m.Reason))
+	copy(reason, m.Reason)
+	c.err = &PeerClosed{Code: m.Code, Reason: string(reason)}
+	c.closeWith(now, CodeBase, "", 1)
+}
+
+// fail closes because the peer broke a rule.
+func (c *state) fail(now instant, code uint64, reason string) { c.close(now, code, reason) }
+
+// close ends the connection from our side.
+func (c *state) close(now instant, code uint64, reason string) {
+	if c.phase >= phaseClosing {
+		return
+	}
+	if len(reason) > maxReason {
+		reason = reason[:maxReason]
+	}
+	c.err = &LocalClosed{Code: code, Reason: reason}
+	if c.keys == nil || c.phase != phaseOpen {
+		c.end(now)
+		return
+	}
+	c.closeWith(now, code, reason, closeCopies)
+}
+
+// closeWith makes the packet that says so. It is repeated, byte for byte: no
+// other is sealed after it.
+func (c *state) closeWith(now instant, code uint64, reason string, copies int) {
+	buf := make([]byte, headSize, headSize+16+len(reason)+session.TagSize)
+	m := wire.Segment{Type: wire.SegmentTypeClose}
+	m.Close = wire.CloseSegment{Code: code, Reason: []byte(reason)}
+	b, err := m.AppendBinary(buf)
+	c.phase = phaseClosing
+	if err == nil {
+		b = append(b, make([]byte, session.TagSize)...)
+		number := c.recovery.nextNumber(c.random.Uint64)
+		c.recovery.sent.push()
+		if c.seal(b, number, false) == nil {
+			c.closePacket = b
+		}
+	}
+	c.release()
+	c.closeCount = copies
+	c.closeAt = now
+	c.forgetAt = now.add(3 * max(c.recovery.rtt.probeAfter(), 10*granularity))
+}
+
+// repeatClose answers somebody who goes on sending after we closed.
+func (c *state) repeatClose(now instant, payload []byte) {
+	// The peer's own CLOSE is the answer to ours.
+	for b := payload; len(b) > 0; {
+		n, err := c.seg.Decode(b)
+		if err != nil || n == 0 {
+			break
+		}
+		if c.seg.Type == wire.SegmentTypeClose {
+			c.closeCount, c.closeAt = 0, 0
+			return
+		}
+		b = b[n:]
+	}
+	if c.closeAt == 0 && c.closeCount == 0 && c.closePacket != nil {
+		c.closeCount = 1
+		c.closeAt = now.add(c.recovery.rtt.probeAfter())
+	}
+}
+
+// end is the end without a word.
+func (c *state) end(now instant) {
+	c.phase = phaseDone
+	c.closePacket = nil
+	c.release()
+}
+
+// release gives back what a connection in use holds.
+func (c *state) release() {
+	c.hs = nil
+	c.streams.release()
+	c.recovery.sent.ring = nil
+	c.recovery.sent.low = c.recovery.sent.next
+	c.recovery.sent.unresolved = c.recovery.sent.next
+	c.recovery.sent.eliciting, c.recovery.sent.inFlight = 0, 0
+	c.recovery.lateAt = 0
+	c.acks = ackState{}
+	c.datagrams, c.arrived = nil, nil
+	c.probing, c.fallback = nil, nil
+}
+
+// onRead renews the credit for n bytes that the application has taken.
+func (c *state) onRead(now instant, s *Stream, n int) {
+	c.consumed += int64(n)
+	c.window.consumed(now, c.consumed, c.recovery.rtt.smoothed)
+	s.receive.renew(now, c.recovery.rtt.smoothed)
+	if s.receive.window.pending {
+		c.streams.schedule(s)
+	}
+}
+
+// nextTimeout is when timeout wants to be called; never if nothing is pending.
+func (c *state) nextTimeout() instant {
+	switch c.phase {
+	case phaseDone:
+		return 0
+	case phaseClosing:
+		return earliest(c.closeAt, c.forgetAt)
+	}
+	var at instant
+	if c.hs != nil {
+		at = c.hs.deadline
+		if c.hs.message != nil && !c.hs.working {
+			at = earliest(at, c.hs.sendAt)
+		}
+	}
+	if c.phase == phaseHandshake {
+		return at
+	}
+	at = earliest(at, c.recovery.deadline())
+	at = earliest(at, c.acks.deadline)
+	at = earliest(at, c.idleAt())
+	at = earliest(at, c.dropAt)
+	at = earliest(at, c.keysAt.add(updatePeriod))
+	if c.paceAt != 0 && c.streams.busy() {
+		at = earliest(at, c.paceAt)
+	}
+	if c.keepAlive > 0 {
+		at = earliest(at, max(c.lastHeard, c.lastAsked).add(c.keepAlive))
+	}
+	for _, p := range [...]*path{&c.path, c.probing} {
+		if p != nil && p.challengeAt != 0 {
+			at = earliest(at, p.challengeAt.add(c.challengeWait()))
+		}
+	}
+	return at
+}
+
+func (c *state) challengeWait() time.Duration {
+	return max(3*c.recovery.rtt.probeAfter(), 100*time.Millisecond)
+}
+
+// idleAt is when the silence has been too long. It counts from the last packet
+// of the peer, or from our first one since that asked for an answer.
+func (c *state) idleAt() instant {
+	wait := max(c.idle, 3*c.recovery.rtt.probeAfter())
+	return max(c.lastHeard, c.lastAsked).add(wait)
+}
+
+// timeout does what is due.
+func (c *state) timeout(now instant) {
+	switch c.phase {
+	case phaseDone:
+		return
+	case phaseClosing:
+		if c.forgetAt.reached(now) {
+			c.end(now)
+		}
+		return
+	}
+	if c.hs != nil {
+		if !c.hs.timeout(now) {
+			c.err = ErrNoAnswer
+			c.end(now)
+			return
+		}
+		if c.hs.deadline.reached(now) {
+			c.err = ErrHandshake
+			c.end(now)
+			return
+		}
+	}
+	if c.phase != phaseOpen {
+		return
+	}
+	if c.idleAt().reached(now) {
+		c.err = ErrIdle
+		c.end(now)
+		return
+	}
+	c.recovery.timeout(now)
+	if c.dropAt.reached(now) {
+		c.keys.DropPrevious()
+		c.dropAt = 0
+	}
+	if c.keysAt.add(updatePeriod).reached(now) {
+		c.update(now)
+	}
+	if c.keepAlive > 0 && max(c.lastHeard, c.lastAsked).add(c.keepAlive).reached(now) {
+		c.ping = true
+	}
+	c.pathTimeout(now)
+}
+
+func (c *state) pathTimeout(now instant) {
+	if !c.path.timeout(now, c.challengeWait()) {
+		// Nobody answers there: whoever sent from that address was not the peer, or
+		// it has moved on.
+		c.path.challengeAt = 0
+		if c.fallback != nil {
+			c.path, c.fallback = *c.fallback, nil
+		}
+	}
+	if c.probing != nil && !c.probing.timeout(now, c.challengeWait()) {
+		c.probing = nil
+	}
+}
+
+// update moves to our next key, if the last update is through.
+func (c *state) update(now instant) {
+	ok := c.keys.MayUpdate(func(oldest uint64) bool { return c.recovery.sent.largest >= int64(oldest) })
+	c.keysAt = now
+	if !ok {
+		return
+	}
+	if err := c.keys.Update(); err != nil {
+		c.fail(now, CodeKeys, "no further key")
+	}
+}
+
+// itemAcked settles what an acknowledged packet carried.
+func (c *state) itemAcked(i *item) {
+	switch i.kind {
+	case itemData:
+		i.stream.send.onAcked(i.offset, int64(i.size), i.fin)
+		c.streams.retire(c, i.stream)
+	case itemReset:
+		i.stream.send.resetDone = true
+		c.streams.retire(c, i.stream)
+	case itemAck:
+		c.acks.confirmed(i.offset)
+	}
+}
+
+// itemLost queues what a lost packet carried.
+func (c *state) itemLost(i *item) {
+	switch i.kind {
+	case itemData:
+		i.stream.send.onLost(i.offset, int64(i.size), i.fin)
+		c.streams.schedule(i.stream)
+	case itemOpen:
+		i.stream.open = true
+		c.streams.schedule(i.stream)
+	case itemReset:
+		if !i.stream.send.resetDone {
+			i.stream.send.resetSent = false
+			c.streams.schedule(i.stream)
+		}
+	case itemStop:
+		i.stream.receive.stop = i.stream.receive.final < 0
+		c.streams.schedule(i.stream)
+	case itemStreamWindow:
+		i.stream.receive.window.pending = i.stream.receive.final < 0
+		c.streams.schedule(i.stream)
+	case itemWindow:
+		c.window.pending = true
+	case itemStreams:
+		c.streams.announce = true
+	case itemParams:
+		c.params = true
+	case itemCid:
+		c.cid = true
+	}
+}
