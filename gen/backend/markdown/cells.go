@@ -68,6 +68,9 @@ func fieldCells(f *types.Field) []cell {
 func kind(t types.Type) string {
 	switch t := t.(type) {
 	case *types.Varint:
+		if t.Form == types.LEB128 {
+			return "LEB128"
+		}
 		return "varint"
 	case *types.Optional:
 		return "optional"

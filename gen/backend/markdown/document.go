@@ -167,13 +167,14 @@ func (d *document) member(m types.Member) {
 			d.arm(m, m.Default, "`"+m.On.Name+"` is anything else")
 		}
 	case *types.Pad:
-		d.printf("| | zeros | until the size of the struct is a multiple of %d bytes. %s |\n", m.To, oneLine(m.Doc))
+		until := fmt.Sprintf("until the size of the struct is a multiple of %d bytes. %s", m.To, oneLine(m.Doc))
+		d.printf("| | zeros | %s |\n", strings.TrimSpace(until))
 	}
 }
 
 func (d *document) arm(s *types.Select, a *types.Arm, when string) {
 	if len(a.Fields) == 0 {
-		d.printf("| | nothing | if %s. %s |\n", when, oneLine(a.Doc))
+		d.printf("| | nothing | %s |\n", strings.TrimSpace("if "+when+". "+oneLine(a.Doc)))
 		return
 	}
 	for _, f := range a.Fields {
@@ -226,7 +227,7 @@ func (d *document) row(f *types.Field, when string) {
 	if f.Checksum != nil {
 		note("%s.", checksum(f.Checksum))
 	}
-	if f.ConfinedBy != nil {
+	if v, ok := types.Resolve(f.Type).(*types.Vector); f.ConfinedBy != nil && !(ok && v.Length.Kind == types.ByField) {
 		note("`%s` says its size.", f.ConfinedBy.Name)
 	}
 	if f.Secret {
