@@ -1,0 +1,169 @@
+package keys
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"sotto/wire"
+	"sotto/wire/codec"
+)
+
+// Errors of key files.
+var (
+	ErrPassphraseNeeded = errors.New("the key file is protected by a passphrase")
+	ErrPassphrase       = errors.New("wrong passphrase for the key file")
+	ErrKeyFile          = errors.New("not a key file, or damaged")
+)
+
+// A ServerFile is what a server keeps secret, as it lies on disk.
+type ServerFile struct {
+	Identity *Identity
+	Secret   [32]byte // credentials of users that don't exist are derived from it
+}
+
+// NewServerFile draws the secrets of a new server.
+func NewServerFile(random io.Reader) (*ServerFile, error) {
+	identity, err := Generate(random)
+	if err != nil {
+		return nil, err
+	}
+	f := &ServerFile{Identity: identity}
+	if err := fill(random, f.Secret[:]); err != nil {
+		return nil, fmt.Errorf("server key: %w", err)
+	}
+	return f, nil
+}
+
+// String shows the fingerprint and no secret.
+func (f *ServerFile) String() string { return "server key " + f.Identity.public.Fingerprint() }
+
+// GoString keeps %#v from showing what String hides.
+func (f *ServerFile) GoString() string { return f.String() }
+
+// Marshal returns the bytes of the key file. With a passphrase the secrets lie
+// in a box under it; stretch is its zero value except in tests.
+func (f *ServerFile) Marshal(random io.Reader, passphrase []byte, stretch Stretch) ([]byte, error) {
+	file := wire.KeyFile{Kind: wire.KeyFileKindServer}
+	secrets := wire.ServerSecrets{Secret: f.Secret, Key: f.Identity.Wire()}
+	if passphrase == nil {
+		file.Server = wire.ServerKeyFile{Box: wire.BoxKindOpen, Open: secrets}
+		return file.MarshalBinary()
+	}
+	plain, err := secrets.MarshalBinary()
+	if err != nil {
+		return nil, fmt.Errorf("server key: %w", err)
+	}
+	defer clear(plain)
+	var box wire.PassphraseBox
+	if err := errors.Join(fill(random, box.Salt[:]), fill(random, box.Iv[:])); err != nil {
+		return nil, fmt.Errorf("server key: %w", err)
+	}
+	once, err := boxKey(passphrase, &box, stretch)
+	if err != nil {
+		return nil, err
+	}
+	defer once.Clear()
+	box.Ct = once.Seal(labelFile.Bytes(), plain)
+	file.Server = wire.ServerKeyFile{Box: wire.BoxKindPassphrase, Passphrase: box}
+	return file.MarshalBinary()
+}
+
+// ParseServerFile reads a server's key file. The error is one clear line; it is
+// ErrPassphraseNeeded or ErrPassphrase where the passphrase is at fault.
+func ParseServerFile(b, passphrase []byte, stretch Stretch) (*ServerFile, error) {
+	file, err := parseFile(b, wire.KeyFileKindServer)
+	if err != nil {
+		return nil, err
+	}
+	secrets := &file.Server.Open
+	if file.Server.Box == wire.BoxKindPassphrase {
+		if secrets, err = openBox(&file.Server.Passphrase, passphrase, stretch); err != nil {
+			return nil, err
+		}
+	}
+	identity, err := NewIdentity(&secrets.Key)
+	if err != nil {
+		return nil, err
+	}
+	return &ServerFile{Identity: identity, Secret: secrets.Secret}, nil
+}
+
+func openBox(box *wire.PassphraseBox, passphrase []byte, stretch Stretch) (*wire.ServerSecrets, error) {
+	if passphrase == nil {
+		return nil, ErrPassphraseNeeded
+	}
+	once, err := boxKey(passphrase, box, stretch)
+	if err != nil {
+		return nil, err
+	}
+	defer once.Clear()
+	plain, err := once.Open(labelFile.Bytes(), box.Ct)
+	if err != nil {
+		return nil, ErrPassphrase
+	}
+	defer clear(plain)
+	secrets := new(wire.ServerSecrets)
+	if n, err := secrets.Decode(plain); err != nil || n != len(plain) {
+		return nil, ErrKeyFile
+	}
+	return secrets, nil
+}
+
+func boxKey(passphrase []byte, box *wire.PassphraseBox, stretch Stretch) (*OnceKey, error) {
+	prk, err := stretch.Key(passphrase, box.Salt)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(prk)
+	once := &OnceKey{iv: box.Iv}
+	labelFile.Expand(prk, once.key[:])
+	return once, nil
+}
+
+// MarshalPublicFile returns the bytes of a file that tells a client its server's key.
+func MarshalPublicFile(k *PublicKey) ([]byte, error) {
+	file := wire.KeyFile{
+		Kind:         wire.KeyFileKindServerPublic,
+		ServerPublic: wire.PublicKeyFile{Modulus: k.modulus},
+	}
+	return file.MarshalBinary()
+}
+
+// ParsePublicFile reads such a file. The error is one clear line.
+func ParsePublicFile(b []byte) (*PublicKey, error) {
+	file, err := parseFile(b, wire.KeyFileKindServerPublic)
+	if err != nil {
+		return nil, err
+	}
+	return NewPublicKey(file.ServerPublic.Modulus)
+}
+
+// parseFile decodes a key file of the kind that is wanted.
+func parseFile(b []byte, want wire.KeyFileKind) (*wire.KeyFile, error) {
+	file := new(wire.KeyFile)
+	err := file.UnmarshalBinary(b)
+	switch {
+	case errors.Is(err, codec.ErrShort):
+		return nil, errors.New("the key file is truncated")
+	case err != nil:
+		return nil, ErrKeyFile
+	case file.Kind == want:
+		return file, nil
+	case file.Kind == wire.KeyFileKindServer:
+		return nil, errors.New("this is a server's secret key file, not its public one")
+	}
+	return nil, errors.New("this is a server's public key file, not its secret one")
+}
+
+// CheckMode refuses a key file that anybody but its owner can read or write.
+func CheckMode(mode fs.FileMode) error {
+	if !mode.IsRegular() {
+		return errors.New("the key file is not a regular file")
+	}
+	if mode.Perm()&0o077 != 0 {
+		return fmt.Errorf("the key file is open to others: its mode is %04o, make it 0600", mode.Perm())
+	}
+	return nil
+}
