@@ -1,0 +1,5 @@
+// Package login is where a user proves to a server who he is. Each tier has a
+// folder; a deployment speaks one of them and never negotiates.
+//
+// login/classic is the tier of RSA keys and passwords, protocol.md section 3.
+package login
