@@ -1,0 +1,23 @@
+// Package directory says who has which key: the server signs a manifest of all
+// users, and a client checks it and remembers what it has seen.
+//
+// It promises that a manifest which it returns was signed by the pinned server,
+// is well formed, holds no name and no key twice and no key that isn't one, and
+// that Follows refuses to go back, to follow a fork or a broken chain, and to
+// believe what has expired. A Pin keeps a person's key: another one stops sending
+// until somebody accepts it.
+//
+//	m, err := directory.Verify(server, signed)
+//	err = m.Follows(seen, now)     // then store m.Seen()
+//	err = m.CheckOwn(name, key)    // an alarm
+//
+// The layout is in spec/classic/directory.wire. The package has no clock, disk or
+// locks: now is the server's time, and what was seen is for others to keep.
+//
+// # Limitations
+//
+// A client that missed a manifest can't check the chain across the gap: it then
+// knows only that the version has grown. A server can show different people
+// different manifests; what stops it from using that is the pins and the safety
+// numbers.
+package directory
