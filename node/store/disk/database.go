@@ -25,6 +25,7 @@ type Database struct {
 	Read  *sql.DB
 
 	write *sql.DB
+	uri   string
 }
 
 // A Schema is what a database of one kind looks like.
@@ -75,7 +76,7 @@ func (f *Folder) Database(name string, schema Schema) (*Database, error) {
 		return nil, err
 	}
 	write.SetMaxOpenConns(1)
-	db := &Database{write: write}
+	db := &Database{write: write, uri: uri}
 	conn, err := write.Conn(context.Background())
 	if err == nil {
 		db.Write = &Writer{conn: conn, stmts: map[string]*sql.Stmt{}}
@@ -139,6 +140,18 @@ func (db *Database) migrate(path string, schema Schema) error {
 		_, err := db.Write.Exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", schema.Kind, len(schema.Steps)))
 		return err
 	})
+}
+
+// CopyTo writes the database as it is at one moment into a file that is empty
+// or not there yet, while readers and the writer go on.
+func (db *Database) CopyTo(ctx context.Context, path string) error {
+	// On a connection of its own, since a reading one may not write even that.
+	from, err := sql.Open("sqlite", db.uri+"?_pragma=busy_timeout(5000)")
+	if err != nil {
+		return err
+	}
+	_, err = from.ExecContext(ctx, "VACUUM INTO ?", path)
+	return errors.Join(err, from.Close())
 }
 
 // Close closes the connections; the last one folds the journal into the file.

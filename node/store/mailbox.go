@@ -1,0 +1,216 @@
+package store
+
+import (
+	"database/sql"
+	"errors"
+	"math"
+)
+
+// append puts an envelope into a mailbox, once.
+func (t *tx) append(op *Append) (Result, error) {
+	if err := checkName(op.From); err != nil {
+		return Result{}, err
+	}
+	if len(op.Body) > MaxEnvelope {
+		return Result{}, refuse(ErrTooBig, "envelope of %d bytes, at most %d", len(op.Body), MaxEnvelope)
+	}
+	var envelopes, bytes int
+	switch err := t.db.Row("SELECT envelopes, bytes FROM mailbox WHERE id = ?", op.Mailbox[:]).Scan(&envelopes, &bytes); {
+	case errors.Is(err, sql.ErrNoRows):
+		return Result{}, refuse(ErrNotFound, "mailbox %x", op.Mailbox)
+	case err != nil:
+		return Result{}, err
+	}
+
+	// The id of an envelope that the recipient has acked stays known for a
+	// day: a sender who never heard of it sends it again, and it must not
+	// come to the recipient twice.
+	var seq int64
+	err := t.db.Row("SELECT seq FROM item WHERE mailbox = ? AND kind = 0 AND peer = ? AND id = ?", op.Mailbox[:], op.From, op.Id[:]).Scan(&seq)
+	if err == nil {
+		return Result{Seq: Seq(seq)}, nil
+	}
+	if errors.Is(err, sql.ErrNoRows) {
+		err = t.db.Row("SELECT seq FROM gone WHERE mailbox = ? AND peer = ? AND id = ?", op.Mailbox[:], op.From, op.Id[:]).Scan(&seq)
+	}
+	if err == nil {
+		return Result{Seq: Seq(seq), Acked: true}, nil
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return Result{}, err
+	}
+
+	if envelopes >= MaxEnvelopes {
+		return Result{}, refuse(ErrFull, "%d envelopes wait", envelopes)
+	}
+	if bytes+len(op.Body) > MaxBytes {
+		return Result{}, refuse(ErrFull, "envelopes of %d bytes wait", bytes)
+	}
+	res, err := t.db.Exec("INSERT INTO item (mailbox, kind, peer, id, at, expires, body) VALUES (?, 0, ?, ?, ?, ?, ?)",
+		op.Mailbox[:], op.From, op.Id[:], t.at, clampMs(op.ExpiresMs), op.Body)
+	if err != nil {
+		return Result{}, err
+	}
+	if seq, err = res.LastInsertId(); err != nil {
+		return Result{}, err
+	}
+	t.added[op.Mailbox] = true
+	_, err = t.db.Exec("UPDATE mailbox SET envelopes = envelopes + 1, bytes = bytes + ? WHERE id = ?", len(op.Body), op.Mailbox[:])
+	return Result{Seq: Seq(seq), Fresh: true}, err
+}
+
+// ack drops what the owner of the mailbox has stored.
+func (t *tx) ack(op *Ack) (Result, error) {
+	var exists int
+	switch err := t.db.Row("SELECT 1 FROM mailbox WHERE id = ?", op.Mailbox[:]).Scan(&exists); {
+	case errors.Is(err, sql.ErrNoRows):
+		return Result{}, refuse(ErrNotFound, "mailbox %x", op.Mailbox)
+	case err != nil:
+		return Result{}, err
+	}
+	items, err := t.items("SELECT seq, mailbox, kind, peer, id, length(body) FROM item WHERE mailbox = ? AND seq <= ? ORDER BY seq",
+		op.Mailbox[:], int64(min(op.UpTo, math.MaxInt64)))
+	if err != nil {
+		return Result{}, err
+	}
+	for _, it := range items {
+		if it.kind == KindEnvelope {
+			if _, err := t.db.Exec("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?)", it.mailbox[:], it.peer, it.id[:], it.seq, t.at+goneLife); err != nil {
+				return Result{}, err
+			}
+		}
+		if err := t.drop(it, KindDelivered); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Dropped: len(items)}, nil
+}
+
+// An item is what dropping a row of the table item needs to know of it.
+type item struct {
+	seq     int64
+	mailbox Mailbox
+	kind    Kind
+	peer    string
+	id      MsgID
+	bytes   int
+}
+
+// items reads the rows to drop to the end, since no row may be changed while
+// a query runs.
+func (t *tx) items(query string, args ...any) ([]item, error) {
+	rows, err := t.db.Rows(query, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []item
+	for rows.Next() {
+		var it item
+		var mailbox, id sql.RawBytes
+		if err := rows.Scan(&it.seq, &mailbox, &it.kind, &it.peer, &id, &it.bytes); err != nil {
+			return nil, err
+		}
+		copy(it.mailbox[:], mailbox)
+		copy(it.id[:], id)
+		items = append(items, it)
+	}
+	return items, rows.Err()
+}
+
+// drop deletes an item. If it is an envelope, its sender gets a note that
+// says what became of it.
+func (t *tx) drop(it item, why Kind) error {
+	res, err := t.db.Exec("DELETE FROM item WHERE seq = ?", it.seq)
+	if err != nil {
+		return err
+	}
+	// A note may be gone already: notes that came in this operation pushed it out.
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	if it.kind != KindEnvelope {
+		_, err := t.db.Exec("UPDATE mailbox SET notes = notes - 1 WHERE id = ?", it.mailbox[:])
+		return err
+	}
+	var owner string
+	if err := t.db.Row("UPDATE mailbox SET envelopes = envelopes - 1, bytes = bytes - ? WHERE id = ? RETURNING owner", it.bytes, it.mailbox[:]).Scan(&owner); err != nil {
+		return err
+	}
+	return t.note(it.peer, why, owner, it.id)
+}
+
+// note puts a note into the mailbox of a user, if there still is such a user.
+// When there are too many, the oldest goes: a sender who asks again by
+// sending again learns it from Result.Acked.
+func (t *tx) note(user string, kind Kind, about string, id MsgID) error {
+	var mailbox []byte
+	switch err := t.db.Row("SELECT mailbox FROM user WHERE name = ?", user).Scan(&mailbox); {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	res, err := t.db.Exec("INSERT INTO item (mailbox, kind, peer, id, at, expires, body) VALUES (?, ?, ?, ?, ?, ?, x'') ON CONFLICT DO NOTHING",
+		mailbox, kind, about, id[:], t.at, t.at+noteLife)
+	if err != nil {
+		return err
+	}
+	if n, err := res.RowsAffected(); err != nil || n == 0 {
+		return err
+	}
+	t.added[Mailbox(mailbox)] = true
+	var notes int
+	if err := t.db.Row("UPDATE mailbox SET notes = notes + 1 WHERE id = ? RETURNING notes", mailbox).Scan(&notes); err != nil || notes <= MaxNotes {
+		return err
+	}
+	if _, err := t.db.Exec("DELETE FROM item WHERE seq = (SELECT seq FROM item WHERE mailbox = ? AND kind > 0 ORDER BY seq LIMIT 1)", mailbox); err != nil {
+		return err
+	}
+	_, err = t.db.Exec("UPDATE mailbox SET notes = notes - 1 WHERE id = ?", mailbox)
+	return err
+}
+
+// expire drops what ended, of each kind at most so many.
+func (t *tx) expire(op *Expire) (Result, error) {
+	var tick, tickAt int64
+	if err := t.db.Row("SELECT tick, tick_at FROM state WHERE one = ?", 1).Scan(&tick, &tickAt); err != nil {
+		return Result{}, err
+	}
+	if t.at-tickAt >= tickLeast || tickAt-t.at >= tickLeast {
+		tick++
+		if _, err := t.db.Exec("UPDATE state SET tick = ?, tick_at = ?", tick, t.at); err != nil {
+			return Result{}, err
+		}
+	}
+	items, err := t.items("SELECT seq, mailbox, kind, peer, id, length(body) FROM item WHERE expires <= ? ORDER BY expires, seq LIMIT ?", t.at, op.Max)
+	if err != nil {
+		return Result{}, err
+	}
+	for _, it := range items {
+		if err := t.drop(it, KindExpired); err != nil {
+			return Result{}, err
+		}
+	}
+	dropped := len(items)
+	for _, del := range []struct {
+		query string
+		args  []any
+	}{
+		{"DELETE FROM gone WHERE (mailbox, peer, id) IN (SELECT mailbox, peer, id FROM gone WHERE until <= ? ORDER BY until, mailbox, peer, id LIMIT ?)",
+			[]any{t.at, op.Max}},
+		{"DELETE FROM mark WHERE key IN (SELECT key FROM mark WHERE expires <= ? AND tick <= ? ORDER BY expires, key LIMIT ?)",
+			[]any{t.at, tick - markTicks, op.Max}},
+	} {
+		res, err := t.db.Exec(del.query, del.args...)
+		if err != nil {
+			return Result{}, err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return Result{}, err
+		}
+		dropped += int(n)
+	}
+	return Result{Dropped: dropped}, nil
+}
