@@ -116,9 +116,9 @@ type Keys struct {
 	next     *key // to be tried when the peer's phase flips; made ahead, so that a forgery costs no derivation
 	previous *key // for packets of the last phase that were overtaken; nil when there is none
 
-	window  window
-	sealed  uint64 // one above the highest number sealed
-	forged  uint64
+	window window
+	sealed uint64 // one above the highest number sealed
+	forged uint64
 
 	nonce [12]byte // scratch: a local array would escape to the heap with every packet
 }

@@ -21,8 +21,13 @@ const (
 	resendAtLeast = 50 * time.Millisecond
 )
 
-// firstTries is how long to wait after each transmission of the first flight.
-var firstTries = [...]time.Duration{500 * time.Millisecond, time.Second, 1500 * time.Millisecond, 2 * time.Second, 3 * time.Second}
+// firstTries is how long to wait after each transmission of the first flight: 8
+// seconds in all, and many small tries, so that a path which loses half of what
+// it carries still gets through.
+var firstTries = [...]time.Duration{
+	250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, time.Second, time.Second, time.Second, time.Second, time.Second,
+}
 
 // A kexMessage is a whole handshake message as it came in.
 type kexMessage struct {

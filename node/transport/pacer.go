@@ -1,0 +1,58 @@
+package transport
+
+import "time"
+
+const (
+	// paceDebt is how far sending may run ahead of the rate. The timers tick in
+	// milliseconds, so a burst of as much has to leave at once.
+	paceDebt = time.Millisecond
+	// paceBurst bounds what may leave at once after a pause, in packets at least
+	// and in bytes at most: one buffer for the kernel to cut.
+	paceBurstPackets = 2
+	paceBurstBytes   = 64 << 10
+	// noPaceRate and noPaceRTT are where pacing ends, in bytes per second: beyond
+	// them the acknowledgements come at a finer beat than any timer.
+	noPaceRate = 250e6
+	noPaceRTT  = 500 * time.Microsecond
+)
+
+// A pacer spreads packets over time (transport.md 5.11). It lets a burst of
+// paceDebt out, then waits until that would have left at the rate.
+type pacer struct {
+	due     instant // when everything sent would have left at the rate
+	waiting bool    // too far ahead; nothing leaves before due
+}
+
+// ready reports whether a packet may leave.
+func (p *pacer) ready(now instant) bool {
+	if p.waiting && now >= p.due {
+		p.waiting = false
+	}
+	return !p.waiting
+}
+
+// deadline is when a packet may leave again; never if one may now.
+func (p *pacer) deadline() instant {
+	if !p.waiting {
+		return 0
+	}
+	return p.due
+}
+
+// sent takes note of a packet. packet is the usual size of one. A rate of 0 means
+// that there is no pacing.
+func (p *pacer) sent(now instant, size int, rate float64, packet int) {
+	if rate <= 0 {
+		*p = pacer{}
+		return
+	}
+	// What a late timer or a pause left unused may follow, up to a burst.
+	burst := min(max(rate*paceDebt.Seconds(), paceBurstPackets*float64(packet)), paceBurstBytes)
+	p.due = max(p.due, now-duration(burst, rate)) + duration(float64(size), rate)
+	p.waiting = p.due.sub(now) >= paceDebt
+}
+
+// duration is how long a number of bytes takes at a rate, at most an hour.
+func duration(bytes, rate float64) instant {
+	return instant(min(bytes/rate, 3600) * float64(time.Second))
+}
