@@ -62,15 +62,11 @@ func (e PacketType) String() string {
 // known reports whether the value is declared; others are refused.
 func (e PacketType) known() bool {
 	switch e {
-	case 0:
-		return true
-	case 1:
-		return true
-	case 2:
-		return true
-	case 3:
-		return true
-	case 4:
+	case PacketTypeHello,
+		PacketTypeRetry,
+		PacketTypeAccept,
+		PacketTypeData,
+		PacketTypeReset:
 		return true
 	}
 	return false
@@ -127,25 +123,24 @@ func (m *Origin) UnmarshalBinary(b []byte) error {
 	return err
 }
 
-// Decode decodes a Origin from the front of b and returns how many bytes it took.
+// Decode decodes an Origin from the front of b and returns how many bytes it took.
 // The result shares memory with b.
 func (m *Origin) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 8 {
-		return 0, codec.Short("Origin", "source", len(in)-len(b), len(b), 8)
+		return 0, codec.Short("Origin", "source", 0, len(b), 8)
 	}
 	m.Source = binary.BigEndian.Uint64(b[0:8])
 	b = b[8:]
 	if len(b) < 1 {
-		return 0, codec.Short("Origin", "token", len(in)-len(b), len(b), 1)
+		return 0, codec.Short("Origin", "token", 8, len(b), 1)
 	}
 	n := int(b[0])
 	if len(b)-1 < n {
-		return 0, codec.Short("Origin", "token", len(in)-len(b), len(b)-1, n)
+		return 0, codec.Short("Origin", "token", 8, len(b)-1, n)
 	}
-	b = b[1:]
-	m.Token = b[:n:n]
-	b = b[n:]
+	m.Token = b[1 : 1+n : 1+n]
+	b = b[1+n:]
 	return len(in) - len(b), nil
 }
 
@@ -219,22 +214,19 @@ func (m *Packet) MarshalBinary() ([]byte, error) {
 func (m *Packet) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if m.Type>>3 != 0 {
-		return b[:start], codec.Above("Packet", "type", len(b)-start, uint64(m.Type), 7)
-	}
 	if !m.Type.known() {
 		return b[:start], codec.Unknown("Packet", "type", len(b)-start, uint64(m.Type))
 	}
 	length := m.Size()
-	if length < 0 || length > 65535 {
+	if length > 65535 {
 		return b[:start], codec.Above("Packet", "length", len(b)-start+13, uint64(length), 65535)
 	}
 	b = slices.Grow(b, 15)[:len(b)+15]
-	p_ := (*[15]byte)(b[len(b)-15:])
-	p_[0] = 0x80 | uint8(m.Type)<<2 | uint8(codec.Bit(m.KeyPhase))<<1 | uint8(codec.Bit(m.AckNow))
-	binary.BigEndian.PutUint64(p_[1:9], m.Destination)
-	binary.BigEndian.PutUint32(p_[9:13], m.Number)
-	binary.BigEndian.PutUint16(p_[13:15], uint16(length))
+	p := (*[15]byte)(b[len(b)-15:])
+	p[0] = 0x80 | uint8(m.Type)<<2 | uint8(codec.Bit(m.KeyPhase))<<1 | uint8(codec.Bit(m.AckNow))
+	binary.BigEndian.PutUint64(p[1:9], m.Destination)
+	binary.BigEndian.PutUint32(p[9:13], m.Number)
+	binary.BigEndian.PutUint16(p[13:15], uint16(length))
 	switch m.Type {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
 		if b, err = m.Hello.encode(b); err != nil {
@@ -268,15 +260,15 @@ func (m *Packet) Decode(b []byte) (int, error) {
 		b[0]>>7 != 1 ||
 		b[0]>>5&0x3 != 0 ||
 		!PacketType(b[0]>>2&0x7).known() {
-		return 0, badPacket(b, len(in)-len(b))
+		return 0, badPacket(b, 0)
 	}
-	p_ := (*[15]byte)(b)
-	m.Type = PacketType(p_[0] >> 2 & 0x7)
-	m.KeyPhase = (p_[0] >> 1 & 0x1) != 0
-	m.AckNow = (p_[0] & 0x1) != 0
-	m.Destination = binary.BigEndian.Uint64(p_[1:9])
-	m.Number = binary.BigEndian.Uint32(p_[9:13])
-	length := uint64(binary.BigEndian.Uint16(p_[13:15]))
+	p := (*[15]byte)(b)
+	m.Type = PacketType(p[0] >> 2 & 0x7)
+	m.KeyPhase = (p[0] >> 1 & 0x1) != 0
+	m.AckNow = (p[0] & 0x1) != 0
+	m.Destination = binary.BigEndian.Uint64(p[1:9])
+	m.Number = binary.BigEndian.Uint32(p[9:13])
+	length := uint64(binary.BigEndian.Uint16(p[13:15]))
 	b = b[15:]
 	if length > uint64(len(in)) {
 		return 0, codec.ShortBy("Packet", "", 0, len(in), length)
@@ -290,20 +282,19 @@ func (m *Packet) Decode(b []byte) (int, error) {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
 		n, err := m.Hello.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Packet", "hello", len(in)-len(b))
+			return 0, codec.Within(err, "Packet", "hello", 15)
 		}
 		b = b[n:]
 	case PacketTypeData, PacketTypeReset:
 	default:
-		return 0, codec.Unknown("Packet", "type", len(in)-len(b), uint64(m.Type))
+		return 0, codec.Unknown("Packet", "type", 15, uint64(m.Type))
 	}
-	if len(b) < 16 {
+	n := len(b) - 16
+	if n < 0 {
 		return 0, codec.Short("Packet", "payload", len(in)-len(b), len(b), 16)
 	}
-	payloadBytes := b[:len(b)-16]
-	b = b[len(b)-16:]
-	m.Payload = payloadBytes[:len(payloadBytes):len(payloadBytes)]
-	payloadBytes = payloadBytes[len(payloadBytes):]
+	m.Payload = b[:n:n]
+	b = b[n:]
 	if len(b) < 16 {
 		return 0, codec.Short("Packet", "tag", len(in)-len(b), len(b), 16)
 	}

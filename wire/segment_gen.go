@@ -96,43 +96,25 @@ func (e SegmentType) String() string {
 // known reports whether the value is declared; others are refused.
 func (e SegmentType) known() bool {
 	switch e {
-	case 0:
-		return true
-	case 1:
-		return true
-	case 2:
-		return true
-	case 3:
-		return true
-	case 4:
-		return true
-	case 5:
-		return true
-	case 6:
-		return true
-	case 7:
-		return true
-	case 8:
-		return true
-	case 9:
-		return true
-	case 10:
-		return true
-	case 11:
-		return true
-	case 12:
-		return true
-	case 13:
-		return true
-	case 14:
-		return true
-	case 15:
-		return true
-	case 16:
-		return true
-	case 17:
-		return true
-	case 18:
+	case SegmentTypePad,
+		SegmentTypePing,
+		SegmentTypeAck,
+		SegmentTypeData,
+		SegmentTypeDataFin,
+		SegmentTypeOpen,
+		SegmentTypeReset,
+		SegmentTypeStop,
+		SegmentTypeWindow,
+		SegmentTypeStreamWindow,
+		SegmentTypeStreams,
+		SegmentTypeChallenge,
+		SegmentTypeResponse,
+		SegmentTypeCid,
+		SegmentTypeCidRetire,
+		SegmentTypeParams,
+		SegmentTypeKex,
+		SegmentTypeClose,
+		SegmentTypeDatagram:
 		return true
 	}
 	return false
@@ -250,12 +232,12 @@ func (m *AckRange) UnmarshalBinary(b []byte) error {
 	return err
 }
 
-// Decode decodes a AckRange from the front of b and returns how many bytes it took.
+// Decode decodes an AckRange from the front of b and returns how many bytes it took.
 func (m *AckRange) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("AckRange", "gap", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("AckRange", "gap", 0, len(b), n)
 	}
 	m.Gap = k
 	b = b[n:]
@@ -294,8 +276,8 @@ type AckSegment struct {
 func (m *AckSegment) Size() int {
 	n := codec.VarintSize(m.Largest) + codec.VarintSize(m.Delay) + codec.VarintSize(m.Run)
 	n += 1
-	for i_ := range m.Ranges {
-		n += m.Ranges[i_].Size()
+	for i := range m.Ranges {
+		n += m.Ranges[i].Size()
 	}
 	return n
 }
@@ -335,9 +317,9 @@ func (m *AckSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("AckSegment", "ranges", len(b)-start, uint64(len(m.Ranges)), 32)
 	}
 	b = append(b, uint8(len(m.Ranges)))
-	for i_ := range m.Ranges {
-		if b, err = m.Ranges[i_].encode(b); err != nil {
-			return b[:start], codec.Within(err, "AckSegment", codec.Index("ranges", i_), len(b)-start)
+	for i := range m.Ranges {
+		if b, err = m.Ranges[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "AckSegment", codec.Index("ranges", i), len(b)-start)
 		}
 	}
 	return b, nil
@@ -353,12 +335,12 @@ func (m *AckSegment) UnmarshalBinary(b []byte) error {
 	return err
 }
 
-// Decode decodes a AckSegment from the front of b and returns how many bytes it took.
+// Decode decodes an AckSegment from the front of b and returns how many bytes it took.
 func (m *AckSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("AckSegment", "largest", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("AckSegment", "largest", 0, len(b), n)
 	}
 	m.Largest = k
 	b = b[n:]
@@ -384,9 +366,10 @@ func (m *AckSegment) Decode(b []byte) (int, error) {
 	if (len(b)-1)/2 < n {
 		return 0, codec.Short("AckSegment", "ranges", len(in)-len(b), len(b)-1, n)
 	}
+	count := n
 	b = b[1:]
 	list := m.Ranges[:0]
-	for range n {
+	for range count {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(b)
 		if err != nil {
@@ -411,11 +394,11 @@ func (m *AckSegment) appendText(b []byte) []byte {
 	b = codec.AppendUint(b, uint64(m.Run))
 	b = append(b, ", ranges: "...)
 	b = append(b, '[')
-	for i_ := range m.Ranges {
-		if i_ > 0 {
+	for i := range m.Ranges {
+		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = m.Ranges[i_].appendText(b)
+		b = m.Ranges[i].appendText(b)
 	}
 	b = append(b, ']')
 	return append(b, '}')
@@ -485,7 +468,7 @@ func (m *DataSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("DataSegment", "stream", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("DataSegment", "stream", 0, len(b), n)
 	}
 	m.Stream = k
 	b = b[n:]
@@ -502,9 +485,8 @@ func (m *DataSegment) Decode(b []byte) (int, error) {
 	if len(b)-2 < n {
 		return 0, codec.Short("DataSegment", "bytes", len(in)-len(b), len(b)-2, n)
 	}
-	b = b[2:]
-	m.Bytes = b[:n:n]
-	b = b[n:]
+	m.Bytes = b[2 : 2+n : 2+n]
+	b = b[2+n:]
 	return len(in) - len(b), nil
 }
 
@@ -567,12 +549,12 @@ func (m *OpenSegment) UnmarshalBinary(b []byte) error {
 	return err
 }
 
-// Decode decodes a OpenSegment from the front of b and returns how many bytes it took.
+// Decode decodes an OpenSegment from the front of b and returns how many bytes it took.
 func (m *OpenSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("OpenSegment", "stream", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("OpenSegment", "stream", 0, len(b), n)
 	}
 	m.Stream = k
 	b = b[n:]
@@ -650,7 +632,7 @@ func (m *ResetSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("ResetSegment", "stream", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("ResetSegment", "stream", 0, len(b), n)
 	}
 	m.Stream = k
 	b = b[n:]
@@ -738,7 +720,7 @@ func (m *StopSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("StopSegment", "stream", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("StopSegment", "stream", 0, len(b), n)
 	}
 	m.Stream = k
 	b = b[n:]
@@ -814,7 +796,7 @@ func (m *WindowSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("WindowSegment", "limit", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("WindowSegment", "limit", 0, len(b), n)
 	}
 	m.Limit = k
 	b = b[n:]
@@ -886,7 +868,7 @@ func (m *StreamWindowSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("StreamWindowSegment", "stream", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("StreamWindowSegment", "stream", 0, len(b), n)
 	}
 	m.Stream = k
 	b = b[n:]
@@ -961,7 +943,7 @@ func (m *StreamsSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("StreamsSegment", "limit", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("StreamsSegment", "limit", 0, len(b), n)
 	}
 	m.Limit = k
 	b = b[n:]
@@ -1094,16 +1076,16 @@ func (m *CidSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("CidSegment", "sequence", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("CidSegment", "sequence", 0, len(b), n)
 	}
 	m.Sequence = k
 	b = b[n:]
 	if len(b) < 24 {
 		return 0, badCidSegment(b, len(in)-len(b))
 	}
-	p_ := (*[24]byte)(b)
-	m.Id = binary.BigEndian.Uint64(p_[0:8])
-	m.Token = [16]byte(p_[8:24])
+	p := (*[24]byte)(b)
+	m.Id = binary.BigEndian.Uint64(p[0:8])
+	m.Token = [16]byte(p[8:24])
 	b = b[24:]
 	return len(in) - len(b), nil
 }
@@ -1182,7 +1164,7 @@ func (m *CidRetireSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("CidRetireSegment", "sequence", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("CidRetireSegment", "sequence", 0, len(b), n)
 	}
 	m.Sequence = k
 	b = b[n:]
@@ -1255,7 +1237,7 @@ func (m *ParamsSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("ParamsSegment", "idle_ms", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("ParamsSegment", "idle_ms", 0, len(b), n)
 	}
 	m.IdleMs = k
 	b = b[n:]
@@ -1313,10 +1295,10 @@ func (m *KexSegment) MarshalBinary() ([]byte, error) {
 func (m *KexSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = slices.Grow(b, 5)[:len(b)+5]
-	p_ := (*[5]byte)(b[len(b)-5:])
-	p_[0] = m.Step
-	binary.BigEndian.PutUint16(p_[1:3], m.Total)
-	binary.BigEndian.PutUint16(p_[3:5], m.Offset)
+	p := (*[5]byte)(b[len(b)-5:])
+	p[0] = m.Step
+	binary.BigEndian.PutUint16(p[1:3], m.Total)
+	binary.BigEndian.PutUint16(p[3:5], m.Offset)
 	if len(m.Bytes) > 65535 {
 		return b[:start], codec.Above("KexSegment", "bytes", len(b)-start, uint64(len(m.Bytes)), 65535)
 	}
@@ -1341,23 +1323,22 @@ func (m *KexSegment) UnmarshalBinary(b []byte) error {
 func (m *KexSegment) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 5 {
-		return 0, badKexSegment(b, len(in)-len(b))
+		return 0, badKexSegment(b, 0)
 	}
-	p_ := (*[5]byte)(b)
-	m.Step = p_[0]
-	m.Total = binary.BigEndian.Uint16(p_[1:3])
-	m.Offset = binary.BigEndian.Uint16(p_[3:5])
+	p := (*[5]byte)(b)
+	m.Step = p[0]
+	m.Total = binary.BigEndian.Uint16(p[1:3])
+	m.Offset = binary.BigEndian.Uint16(p[3:5])
 	b = b[5:]
 	if len(b) < 2 {
-		return 0, codec.Short("KexSegment", "bytes", len(in)-len(b), len(b), 2)
+		return 0, codec.Short("KexSegment", "bytes", 5, len(b), 2)
 	}
 	n := int(binary.BigEndian.Uint16(b[0:2]))
 	if len(b)-2 < n {
-		return 0, codec.Short("KexSegment", "bytes", len(in)-len(b), len(b)-2, n)
+		return 0, codec.Short("KexSegment", "bytes", 5, len(b)-2, n)
 	}
-	b = b[2:]
-	m.Bytes = b[:n:n]
-	b = b[n:]
+	m.Bytes = b[2 : 2+n : 2+n]
+	b = b[2+n:]
 	return len(in) - len(b), nil
 }
 
@@ -1448,7 +1429,7 @@ func (m *CloseSegment) Decode(b []byte) (int, error) {
 	in := b
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("CloseSegment", "code", len(in)-len(b), len(b), n)
+		return 0, codec.BadVarint("CloseSegment", "code", 0, len(b), n)
 	}
 	m.Code = k
 	b = b[n:]
@@ -1459,9 +1440,8 @@ func (m *CloseSegment) Decode(b []byte) (int, error) {
 	if len(b)-1 < n {
 		return 0, codec.Short("CloseSegment", "reason", len(in)-len(b), len(b)-1, n)
 	}
-	b = b[1:]
-	m.Reason = b[:n:n]
-	b = b[n:]
+	m.Reason = b[1 : 1+n : 1+n]
+	b = b[1+n:]
 	return len(in) - len(b), nil
 }
 
@@ -1529,15 +1509,14 @@ func (m *DatagramSegment) UnmarshalBinary(b []byte) error {
 func (m *DatagramSegment) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 2 {
-		return 0, codec.Short("DatagramSegment", "bytes", len(in)-len(b), len(b), 2)
+		return 0, codec.Short("DatagramSegment", "bytes", 0, len(b), 2)
 	}
 	n := int(binary.BigEndian.Uint16(b[0:2]))
 	if len(b)-2 < n {
-		return 0, codec.Short("DatagramSegment", "bytes", len(in)-len(b), len(b)-2, n)
+		return 0, codec.Short("DatagramSegment", "bytes", 0, len(b)-2, n)
 	}
-	b = b[2:]
-	m.Bytes = b[:n:n]
-	b = b[n:]
+	m.Bytes = b[2 : 2+n : 2+n]
+	b = b[2+n:]
 	return len(in) - len(b), nil
 }
 
@@ -1725,7 +1704,7 @@ func (m *Segment) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!SegmentType(b[0]).known() {
-		return 0, badSegment(b, len(in)-len(b))
+		return 0, badSegment(b, 0)
 	}
 	m.Type = SegmentType(b[0])
 	b = b[1:]
@@ -1733,102 +1712,102 @@ func (m *Segment) Decode(b []byte) (int, error) {
 	case SegmentTypePad:
 		n, err := m.Pad.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "pad", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "pad", 1)
 		}
 		b = b[n:]
 	case SegmentTypePing:
 	case SegmentTypeAck:
 		n, err := m.Ack.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "ack", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "ack", 1)
 		}
 		b = b[n:]
 	case SegmentTypeData, SegmentTypeDataFin:
 		n, err := m.Data.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "data", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "data", 1)
 		}
 		b = b[n:]
 	case SegmentTypeOpen:
 		n, err := m.Open.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "open", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "open", 1)
 		}
 		b = b[n:]
 	case SegmentTypeReset:
 		n, err := m.Reset.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "reset", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "reset", 1)
 		}
 		b = b[n:]
 	case SegmentTypeStop:
 		n, err := m.Stop.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "stop", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "stop", 1)
 		}
 		b = b[n:]
 	case SegmentTypeWindow:
 		n, err := m.Window.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "window", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "window", 1)
 		}
 		b = b[n:]
 	case SegmentTypeStreamWindow:
 		n, err := m.StreamWindow.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "stream_window", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "stream_window", 1)
 		}
 		b = b[n:]
 	case SegmentTypeStreams:
 		n, err := m.Streams.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "streams", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "streams", 1)
 		}
 		b = b[n:]
 	case SegmentTypeChallenge, SegmentTypeResponse:
 		n, err := m.Challenge.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "challenge", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "challenge", 1)
 		}
 		b = b[n:]
 	case SegmentTypeCid:
 		n, err := m.Cid.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "cid", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "cid", 1)
 		}
 		b = b[n:]
 	case SegmentTypeCidRetire:
 		n, err := m.CidRetire.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "cid_retire", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "cid_retire", 1)
 		}
 		b = b[n:]
 	case SegmentTypeParams:
 		n, err := m.Params.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "params", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "params", 1)
 		}
 		b = b[n:]
 	case SegmentTypeKex:
 		n, err := m.Kex.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "kex", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "kex", 1)
 		}
 		b = b[n:]
 	case SegmentTypeClose:
 		n, err := m.Close.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "close", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "close", 1)
 		}
 		b = b[n:]
 	case SegmentTypeDatagram:
 		n, err := m.Datagram.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Segment", "datagram", len(in)-len(b))
+			return 0, codec.Within(err, "Segment", "datagram", 1)
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("Segment", "type", len(in)-len(b), uint64(m.Type))
+		return 0, codec.Unknown("Segment", "type", 1, uint64(m.Type))
 	}
 	return len(in) - len(b), nil
 }

@@ -66,13 +66,12 @@ func (m *PacketKeyInfo) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *PacketKeyInfo) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 3 {
-		return 0, codec.Short("PacketKeyInfo", "label", len(in)-len(b), len(b), 3)
+	n := len(b) - 3
+	if n < 0 {
+		return 0, codec.Short("PacketKeyInfo", "label", 0, len(b), 3)
 	}
-	labelBytes := b[:len(b)-3]
-	b = b[len(b)-3:]
-	m.Label = labelBytes[:len(labelBytes):len(labelBytes)]
-	labelBytes = labelBytes[len(labelBytes):]
+	m.Label = b[:n:n]
+	b = b[n:]
 	if len(b) < 3 ||
 		b[0] != 0 {
 		return 0, badPacketKeyInfo(b, len(in)-len(b))
@@ -217,11 +216,11 @@ func (m *ConnInput) MarshalBinary() ([]byte, error) {
 func (m *ConnInput) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Label...)
 	b = slices.Grow(b, 49)[:len(b)+49]
-	p_ := (*[49]byte)(b[len(b)-49:])
-	p_[0] = 0
-	binary.BigEndian.PutUint64(p_[1:9], m.Initiator)
-	binary.BigEndian.PutUint64(p_[9:17], m.Responder)
-	copy(p_[17:49], m.First[:])
+	p := (*[49]byte)(b[len(b)-49:])
+	p[0] = 0
+	binary.BigEndian.PutUint64(p[1:9], m.Initiator)
+	binary.BigEndian.PutUint64(p[9:17], m.Responder)
+	copy(p[17:49], m.First[:])
 	return b, nil
 }
 
@@ -240,21 +239,20 @@ func (m *ConnInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *ConnInput) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 49 {
-		return 0, codec.Short("ConnInput", "label", len(in)-len(b), len(b), 49)
+	n := len(b) - 49
+	if n < 0 {
+		return 0, codec.Short("ConnInput", "label", 0, len(b), 49)
 	}
-	labelBytes := b[:len(b)-49]
-	b = b[len(b)-49:]
-	m.Label = labelBytes[:len(labelBytes):len(labelBytes)]
-	labelBytes = labelBytes[len(labelBytes):]
+	m.Label = b[:n:n]
+	b = b[n:]
 	if len(b) < 49 ||
 		b[0] != 0 {
 		return 0, badConnInput(b, len(in)-len(b))
 	}
-	p_ := (*[49]byte)(b)
-	m.Initiator = binary.BigEndian.Uint64(p_[1:9])
-	m.Responder = binary.BigEndian.Uint64(p_[9:17])
-	m.First = [32]byte(p_[17:49])
+	p := (*[49]byte)(b)
+	m.Initiator = binary.BigEndian.Uint64(p[1:9])
+	m.Responder = binary.BigEndian.Uint64(p[9:17])
+	m.First = [32]byte(p[17:49])
 	b = b[49:]
 	return len(in) - len(b), nil
 }
@@ -323,10 +321,10 @@ func (m *RetryToken) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *RetryToken) encode(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 56)[:len(b)+56]
-	p_ := (*[56]byte)(b[len(b)-56:])
-	binary.BigEndian.PutUint64(p_[0:8], m.IssuedMs)
-	copy(p_[8:40], m.First[:])
-	copy(p_[40:56], m.Mac[:])
+	p := (*[56]byte)(b[len(b)-56:])
+	binary.BigEndian.PutUint64(p[0:8], m.IssuedMs)
+	copy(p[8:40], m.First[:])
+	copy(p[40:56], m.Mac[:])
 	return b, nil
 }
 
@@ -345,10 +343,10 @@ func (m *RetryToken) Decode(b []byte) (int, error) {
 	if len(b) < 56 {
 		return 0, badRetryToken(b, 0)
 	}
-	p_ := (*[56]byte)(b)
-	m.IssuedMs = binary.BigEndian.Uint64(p_[0:8])
-	m.First = [32]byte(p_[8:40])
-	m.Mac = [16]byte(p_[40:56])
+	p := (*[56]byte)(b)
+	m.IssuedMs = binary.BigEndian.Uint64(p[0:8])
+	m.First = [32]byte(p[8:40])
+	m.Mac = [16]byte(p[40:56])
 	return 56, nil
 }
 
@@ -416,14 +414,14 @@ func (m *TokenInput) MarshalBinary() ([]byte, error) {
 func (m *TokenInput) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Label...)
 	b = slices.Grow(b, 75)[:len(b)+75]
-	p_ := (*[75]byte)(b[len(b)-75:])
-	p_[0] = 0
-	binary.BigEndian.PutUint64(p_[1:9], m.IssuedMs)
-	copy(p_[9:25], m.Address[:])
-	binary.BigEndian.PutUint16(p_[25:27], m.Port)
-	binary.BigEndian.PutUint64(p_[27:35], m.Initiator)
-	binary.BigEndian.PutUint64(p_[35:43], m.Responder)
-	copy(p_[43:75], m.First[:])
+	p := (*[75]byte)(b[len(b)-75:])
+	p[0] = 0
+	binary.BigEndian.PutUint64(p[1:9], m.IssuedMs)
+	copy(p[9:25], m.Address[:])
+	binary.BigEndian.PutUint16(p[25:27], m.Port)
+	binary.BigEndian.PutUint64(p[27:35], m.Initiator)
+	binary.BigEndian.PutUint64(p[35:43], m.Responder)
+	copy(p[43:75], m.First[:])
 	return b, nil
 }
 
@@ -442,24 +440,23 @@ func (m *TokenInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *TokenInput) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 75 {
-		return 0, codec.Short("TokenInput", "label", len(in)-len(b), len(b), 75)
+	n := len(b) - 75
+	if n < 0 {
+		return 0, codec.Short("TokenInput", "label", 0, len(b), 75)
 	}
-	labelBytes := b[:len(b)-75]
-	b = b[len(b)-75:]
-	m.Label = labelBytes[:len(labelBytes):len(labelBytes)]
-	labelBytes = labelBytes[len(labelBytes):]
+	m.Label = b[:n:n]
+	b = b[n:]
 	if len(b) < 75 ||
 		b[0] != 0 {
 		return 0, badTokenInput(b, len(in)-len(b))
 	}
-	p_ := (*[75]byte)(b)
-	m.IssuedMs = binary.BigEndian.Uint64(p_[1:9])
-	m.Address = [16]byte(p_[9:25])
-	m.Port = binary.BigEndian.Uint16(p_[25:27])
-	m.Initiator = binary.BigEndian.Uint64(p_[27:35])
-	m.Responder = binary.BigEndian.Uint64(p_[35:43])
-	m.First = [32]byte(p_[43:75])
+	p := (*[75]byte)(b)
+	m.IssuedMs = binary.BigEndian.Uint64(p[1:9])
+	m.Address = [16]byte(p[9:25])
+	m.Port = binary.BigEndian.Uint16(p[25:27])
+	m.Initiator = binary.BigEndian.Uint64(p[27:35])
+	m.Responder = binary.BigEndian.Uint64(p[35:43])
+	m.First = [32]byte(p[43:75])
 	b = b[75:]
 	return len(in) - len(b), nil
 }
@@ -559,13 +556,12 @@ func (m *ResetInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *ResetInput) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 9 {
-		return 0, codec.Short("ResetInput", "label", len(in)-len(b), len(b), 9)
+	n := len(b) - 9
+	if n < 0 {
+		return 0, codec.Short("ResetInput", "label", 0, len(b), 9)
 	}
-	labelBytes := b[:len(b)-9]
-	b = b[len(b)-9:]
-	m.Label = labelBytes[:len(labelBytes):len(labelBytes)]
-	labelBytes = labelBytes[len(labelBytes):]
+	m.Label = b[:n:n]
+	b = b[n:]
 	if len(b) < 9 ||
 		b[0] != 0 {
 		return 0, badResetInput(b, len(in)-len(b))

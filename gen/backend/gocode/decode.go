@@ -9,14 +9,19 @@ import (
 
 // A cursor is a slice variable that a decoder eats from the front.
 type cursor struct {
-	name string
-	at   string // expression for its distance from the start of the message
+	name  string
+	at    string // expression for its distance from the start of the message
+	first string // the same, where nothing was taken since a member began
 }
 
 // inside returns a cursor named name over bytes that end where c begins.
 func (c cursor) inside(name string) cursor {
-	return cursor{name, c.at + "-len(" + name + ")"}
+	at := c.at + "-len(" + name + ")"
+	return cursor{name, at, at}
 }
+
+// moved returns c for a place where something may have been taken.
+func (c cursor) moved() cursor { return cursor{c.name, c.at, c.at} }
 
 // decoder writes UnmarshalBinary and Decode.
 func (g *generator) decoder(s *types.Struct) {
@@ -52,16 +57,16 @@ func (g *generator) decoder(s *types.Struct) {
 		g.p("}")
 	}
 	if !g.decodeWhole(s) {
-		d := &decoding{g: g, s: s, c: cursor{"b", "len(in)-len(b)"}, done: map[types.Member]bool{}}
+		d := &decoding{g: g, s: s, c: cursor{"b", "len(in)-len(b)", "0"}, done: map[types.Member]bool{}}
 		d.members()
 	}
 	g.end(outer, head, "in := b")
 }
 
 func (g *generator) decodeDoc(s *types.Struct) string {
-	doc := "Decode decodes a " + g.names.of(s) + " from the front of b and returns how many bytes it took."
+	doc := "Decode decodes " + strings.ToLower(article(g.names.of(s))) + " " + g.names.of(s) + " from the front of b and returns how many bytes it took."
 	if s.Greedy {
-		doc = "Decode decodes a " + g.names.of(s) + " from b, which it takes whole, and returns len(b)."
+		doc = "Decode decodes " + strings.ToLower(article(g.names.of(s))) + " " + g.names.of(s) + " from b, which it takes whole, and returns len(b)."
 	}
 	if g.aliases(s, map[*types.Struct]bool{}) {
 		doc += "\nThe result shares memory with b."
@@ -84,7 +89,7 @@ func (g *generator) decodeWhole(s *types.Struct) bool {
 			return false
 		}
 	}
-	d := &decoding{g: g, s: s, c: cursor{"b", "0"}, fixed: true, done: map[types.Member]bool{}}
+	d := &decoding{g: g, s: s, c: cursor{"b", "0", "0"}, fixed: true, done: map[types.Member]bool{}}
 	d.block(st[0].block)
 	g.p("return %d, nil", st[0].block.bytes)
 	return true
@@ -97,12 +102,14 @@ func (g *generator) fail(format string, args ...any) {
 
 // A decoding is a Decode method that is being written.
 type decoding struct {
-	g     *generator
-	s     *types.Struct
-	c     cursor
-	fixed bool // the struct is one block
-	done  map[types.Member]bool
-	sums  []*types.Field // checksums to check at the end
+	g      *generator
+	s      *types.Struct
+	c      cursor
+	raw    bool // the field that is being decoded is @raw
+	prefix int  // bytes taken so far; negative if that varies
+	fixed  bool // the struct is one block
+	done   map[types.Member]bool
+	sums   []*types.Field // checksums to check at the end
 }
 
 func (d *decoding) members() {
@@ -110,6 +117,7 @@ func (d *decoding) members() {
 	for _, st := range steps(s) {
 		if st.block != nil {
 			d.block(st.block)
+			d.moved(st.block.bytes)
 			for _, f := range st.block.fields {
 				d.finish(f.Field)
 			}
@@ -124,6 +132,7 @@ func (d *decoding) members() {
 		case *types.Pad:
 			d.pad(m)
 		}
+		d.moved(-1)
 		d.finish(st.member)
 	}
 	if s.Length != nil {
@@ -140,6 +149,16 @@ func (d *decoding) members() {
 		d.checksum(f)
 	}
 	g.p("return len(in) - len(b), nil")
+}
+
+// moved notes that n bytes were taken, or an unknown number if n is negative.
+func (d *decoding) moved(n int) {
+	if d.prefix += n; n < 0 || d.prefix < 0 {
+		d.prefix = -1 << 40
+		d.c.first = d.c.at
+		return
+	}
+	d.c.first = fmt.Sprint(d.prefix)
 }
 
 // measured reports whether the place of a member is needed later.
@@ -193,7 +212,7 @@ func memberName(m types.Member) string {
 // start notes where a member begins, if a length or a checksum asks.
 func (d *decoding) start(m types.Member) {
 	if d.g.measured(d.s, m) || d.g.sumStarts(d.s, m) {
-		d.g.set(local(memberName(m))+"At", d.c.at)
+		d.g.set(local(memberName(m))+"At", d.c.first)
 	}
 }
 
@@ -348,7 +367,7 @@ func (d *decoding) region(by *types.Field, tail int64, greedy bool, name string)
 	case by != nil:
 		size := d.confined(by, d.memberOf(by))
 		g.p("if %s > uint64(len(b)) {", size)
-		g.fail("codec.ShortBy(%s, %q, %s, len(b), %s)", g.fn.name, name, d.c.at, size)
+		g.fail("codec.ShortBy(%s, %q, %s, len(b), %s)", g.fn.name, name, d.c.first, size)
 		g.p("}")
 		v := g.fresh(local(name) + "Bytes")
 		g.p("%s := b[:%s]", v, size)
@@ -361,7 +380,7 @@ func (d *decoding) region(by *types.Field, tail int64, greedy bool, name string)
 		}
 	case greedy && tail > 0:
 		g.p("if len(b) < %d {", tail)
-		g.fail("codec.Short(%s, %q, %s, len(b), %d)", g.fn.name, name, d.c.at, tail)
+		g.fail("codec.Short(%s, %q, %s, len(b), %d)", g.fn.name, name, d.c.first, tail)
 		g.p("}")
 		v := g.fresh(local(name) + "Bytes")
 		g.p("%s := b[:len(b)-%d]", v, tail)
@@ -389,11 +408,18 @@ func (d *decoding) field(f *types.Field, dst string, c cursor) {
 	vec, _ := types.Resolve(f.Type).(*types.Vector)
 	exact := vec != nil && (vec.Length.Kind == types.Greedy || vec.Length.Kind == types.ByField)
 	closeRegion := func() {}
-	if c == d.c {
+	switch {
+	case c != d.c:
+	case f.ConfinedBy == nil && f.Tail > 0 && vec != nil && vec.Bytewise() && f.If == nil && !f.Raw:
+		d.withTail(f, vec, dst, path)
+		return
+	default:
 		c, closeRegion = d.region(f.ConfinedBy, f.Tail, f.ConfinedBy == nil && types.IsGreedy(f.Type), f.Name)
 	}
 	if f.Raw {
 		g.p("%sRaw := %s", local(f.Name), c.name)
+		d.raw = true
+		defer func() { d.raw = false }()
 	}
 	switch {
 	case f.Hidden():
@@ -469,7 +495,7 @@ func (d *decoding) hidden(f *types.Field, c cursor, path string) {
 		}
 		if f.Const != nil && !f.Ignore {
 			g.p("if k != %d {", f.Const.Number)
-			g.fail("codec.Fail(%s, %s, %s, codec.ErrConst)", g.fn.name, path, c.at)
+			g.fail("codec.Fail(%s, %s, %s, codec.ErrConst)", g.fn.name, path, c.first)
 			g.p("}")
 		}
 		g.p("%s = %s[n:]", c.name, c.name)
@@ -494,8 +520,26 @@ func (d *decoding) varint(t *types.Varint, path string, c cursor) {
 		bad += " || k > codec.MaxMLS"
 	}
 	g.p("if %s {", bad)
-	g.fail("codec.BadVarint(%s, %s, %s, len(%s), n)", g.fn.name, path, c.at, c.name)
+	g.fail("codec.BadVarint(%s, %s, %s, len(%s), n)", g.fn.name, path, c.first, c.name)
 	g.p("}")
+}
+
+// withTail decodes bytes that fill the region but for a tail of fixed size.
+func (d *decoding) withTail(f *types.Field, v *types.Vector, dst, path string) {
+	g := d.g
+	g.set("n", fmt.Sprintf("len(b) - %d", f.Tail))
+	g.p("if n < 0 {")
+	g.fail("codec.Short(%s, %s, %s, len(b), %d)", g.fn.name, path, d.c.first, f.Tail)
+	g.p("}")
+	if v.Text {
+		g.p("if !utf8.Valid(b[:n]) {")
+		g.fail("codec.Fail(%s, %s, %s, codec.ErrUTF8)", g.fn.name, path, d.c.first)
+		g.p("}")
+		g.p("%s = %s(b[:n])", dst, g.goType(f.Type))
+	} else {
+		g.p("%s = b[:n:n]", dst)
+	}
+	g.p("b = b[n:]")
 }
 
 // value decodes a value of any type from the front of c into dst.
@@ -519,7 +563,7 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 				known = fmt.Sprintf("%s(%s)", g.names.of(e), dst)
 			}
 			g.p("if !%s.known() {", known)
-			g.fail("codec.Unknown(%s, %s, %s, uint64(%s))", g.fn.name, path, c.at, dst)
+			g.fail("codec.Unknown(%s, %s, %s, uint64(%s))", g.fn.name, path, c.first, dst)
 			g.p("}")
 		}
 		g.p("%s = %s[%d:]", c.name, c.name, w)
@@ -530,7 +574,7 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 		}
 		g.set("n, err", fmt.Sprintf("%s.%s", dst, call))
 		g.p("if err != nil {")
-		g.fail("codec.Within(err, %s, %s, %s)", g.fn.name, path, c.at)
+		g.fail("codec.Within(err, %s, %s, %s)", g.fn.name, path, c.first)
 		g.p("}")
 		g.p("%s = %s[n:]", c.name, c.name)
 	case *types.Optional:
@@ -547,10 +591,10 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 		if _, ok := types.Resolve(u.Elem).(*types.Struct); ok {
 			inner = dst
 		}
-		d.value(u.Elem, inner, path, c)
+		d.value(u.Elem, inner, path, c.moved())
 		g.pop()
 		g.p("default:")
-		g.fail("codec.Above(%s, %s, %s, uint64(%s[0]), 1)", g.fn.name, path, c.at, c.name)
+		g.fail("codec.Above(%s, %s, %s, uint64(%s[0]), 1)", g.fn.name, path, c.first, c.name)
 		g.p("}")
 	case *types.Vector:
 		d.vector(t, u, dst, path, c)
@@ -561,7 +605,7 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 func (d *decoding) need(n, path string, c cursor) {
 	g := d.g
 	g.p("if len(%s) < %s {", c.name, n)
-	g.fail("codec.Short(%s, %s, %s, len(%s), %s)", g.fn.name, path, c.at, c.name, n)
+	g.fail("codec.Short(%s, %s, %s, len(%s), %s)", g.fn.name, path, c.first, c.name, n)
 	g.p("}")
 }
 
@@ -586,7 +630,7 @@ func (d *decoding) selection(m *types.Select) {
 			d.armField(f, dst, c)
 		}
 	}, func(value string) {
-		g.fail("codec.Unknown(%s, %q, %s, uint64(%s))", g.fn.name, m.On.Name, c.at, value)
+		g.fail("codec.Unknown(%s, %q, %s, uint64(%s))", g.fn.name, m.On.Name, c.first, value)
 	})
 	closeRegion()
 }

@@ -16,7 +16,7 @@ func (d *decoding) block(bl *block) {
 			conditions = append(conditions, c)
 		}
 	}
-	at := d.c.at
+	at := d.c.first
 	g.p("if %s {", strings.Join(conditions, " ||\n"))
 	if len(bl.fields) == 1 && len(conditions) == 1 {
 		g.fail("codec.Short(%s, %q, %s, len(b), %d)", g.fn.name, bl.fields[0].Name, at, bl.bytes)
@@ -41,6 +41,14 @@ func (d *decoding) block(bl *block) {
 	if !d.fixed {
 		g.p("b = b[%d:]", bl.bytes)
 	}
+}
+
+// place returns the place n bytes into a block.
+func (d *decoding) place(n int) string {
+	if d.prefix >= 0 {
+		return fmt.Sprint(d.prefix + n)
+	}
+	return fmt.Sprintf("%s+%d", d.c.at, n)
 }
 
 // refusal returns the condition under which a field in a block is wrong.
@@ -69,10 +77,10 @@ func (d *decoding) slot(f slot, src string) {
 	g := d.g
 	lo, hi := f.byteAt(), f.byteAt()+f.bits/8
 	if g.sumStarts(d.s, f.Field) {
-		g.set(local(f.Name)+"At", fmt.Sprintf("%s+%d", d.c.at, lo))
+		g.set(local(f.Name)+"At", d.place(lo))
 	}
 	if g.sumEnds(d.s, f.Field) {
-		g.set(local(f.Name)+"End", fmt.Sprintf("%s+%d", d.c.at, hi))
+		g.set(local(f.Name)+"End", d.place(hi))
 	}
 	if f.Const != nil || f.Checksum != nil {
 		return

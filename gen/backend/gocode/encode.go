@@ -164,12 +164,14 @@ func (e *encoding) checkInt(t types.Type, src, path, pos string) {
 	if i == nil {
 		return
 	}
-	if i.Bits != uintBits(i.Bits) && i.Bits > 1 || i.Bits == 1 && g.underlying(t) != "bool" {
+	en, _ := types.Resolve(t).(*types.Enum)
+	closed := en != nil && en.Closed // then the width needs no check
+	if !closed && (i.Bits != uintBits(i.Bits) && i.Bits > 1 || i.Bits == 1 && g.underlying(t) != "bool") {
 		g.p("if %s>>%d != 0 {", src, i.Bits)
 		e.fail("codec.Above(%s, %s, %s, uint64(%s), %d)", g.fn.name, path, pos, src, uint64(1)<<i.Bits-1)
 		g.p("}")
 	}
-	if en, ok := types.Resolve(t).(*types.Enum); ok && en.Closed {
+	if closed {
 		known := src
 		if t != types.Type(en) {
 			known = fmt.Sprintf("%s(%s)", g.names.of(en), src)
@@ -360,21 +362,29 @@ func storeInt(p string, lo int, v string, bits int, little bool, g *generator) s
 func (e *encoding) derive(f slot) string {
 	g := e.g
 	v := local(f.Name)
-	g.set(v, g.derivedValue(e.s, f.Field))
+	value := g.derivedValue(e.s, f.Field)
+	g.set(v, value)
 	pos := at
 	if f.byteAt() > 0 {
 		pos = fmt.Sprintf("%s+%d", at, f.byteAt())
 	}
-	e.checkDerived(f.Field, v, pos, f.bits)
+	e.checkDerived(f.Field, v, pos, f.bits, strings.HasPrefix(value, "codec."))
 	return v
 }
 
-func (e *encoding) checkDerived(f *types.Field, v, pos string, bits int) {
+// checkDerived checks that a value fits. It may be negative only if it came out of
+// a division or a difference.
+func (e *encoding) checkDerived(f *types.Field, v, pos string, bits int, signed bool) {
 	g := e.g
-	if bits < 63 {
+	switch {
+	case bits < 63 && signed:
 		g.p("if %s < 0 || %s > %d {", v, v, uint64(1)<<bits-1)
-	} else {
+	case bits < 63:
+		g.p("if %s > %d {", v, uint64(1)<<bits-1)
+	case signed:
 		g.p("if %s < 0 {", v)
+	default:
+		return
 	}
 	e.fail("codec.Above(%s, %q, %s, uint64(%s), %d)", g.fn.name, f.Name, pos, v, uint64(1)<<min(bits, 63)-1)
 	g.p("}")
@@ -453,12 +463,13 @@ func (e *encoding) field(f *types.Field) {
 			return
 		}
 		v := local(f.Name)
-		g.set(v, g.derivedValue(e.s, f))
+		value := g.derivedValue(e.s, f)
+		g.set(v, value)
 		bits := 62
 		if vr.Form == types.LEB128 {
 			bits = 63
 		}
-		e.checkDerived(f, v, at, bits)
+		e.checkDerived(f, v, at, bits, strings.HasPrefix(value, "codec."))
 		g.p("b = %s(b, uint64(%s))", appendVarint(vr), v)
 		return
 	}

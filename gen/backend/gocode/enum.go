@@ -2,6 +2,7 @@ package gocode
 
 import (
 	"fmt"
+	"strings"
 
 	"sotto/gen/types"
 )
@@ -47,13 +48,18 @@ func (g *generator) enum(e *types.Enum) {
 	if e.Closed {
 		g.p("// known reports whether the value is declared; others are refused.")
 		g.p("func (e %s) known() bool {", name)
-		g.p("switch e {")
+		var single []string
 		for _, v := range e.Values {
 			if v.Last == v.Value {
-				g.p("case %d: return true", v.Value)
+				single = append(single, name+camel(v.Name))
 			}
 		}
-		g.p("}")
+		if len(single) > 0 {
+			g.p("switch e {")
+			g.p("case %s:", strings.Join(single, ",\n"))
+			g.p("return true")
+			g.p("}")
+		}
 		any := "false"
 		for _, v := range e.Values {
 			if v.Last > v.Value {

@@ -99,9 +99,6 @@ func (g *generator) set(names, expr string) {
 
 // fresh returns a variable name that is not in view, and declares it.
 func (g *generator) fresh(name string) string {
-	if reserved[name] {
-		name += "_"
-	}
 	for i, try := 2, name; ; i++ {
 		if !g.fn.sees(try) {
 			g.fn.scopes[len(g.fn.scopes)-1][try] = true

@@ -101,7 +101,8 @@ var reserved = map[string]bool{
 	"select": true, "struct": true, "switch": true, "type": true, "var": true,
 	"len": true, "append": true, "uint64": true, "uint32": true, "uint16": true, "uint8": true, "int": true,
 	"byte": true, "string": true, "true": true, "false": true, "nil": true, "error": true, "bool": true,
-	"copy": true, "new": true, "make": true, "int64": true,
+	"copy": true, "new": true, "make": true, "int64": true, "clear": true,
+	"list": true, "rest": true, "values": true, "sum": true, "bytes": true, "want": true, "ok": true, "on": true,
 }
 
 // local returns the name of a local variable for a field.
