@@ -41,23 +41,23 @@ gen:                 gen/diag gen/syntax gen/types gen/interp gen/backend !os !n
 wire/codec:          !os !net !reflect
 wire:                wire/codec !os !net !reflect
 
-node/keys:           wire !net !os
-node/session:        wire node/keys !net !os !sync
-node/login:          wire node/keys node/session !net !os
-node/envelope:       wire node/keys !net !os !sync
-node/directory:      wire node/keys !net !os !sync
+node/keys:           wire wire/codec !net !os
+node/session:        wire wire/codec node/keys !net !os !sync
+node/login:          wire wire/codec node/keys node/session !net !os
+node/envelope:       wire wire/codec node/keys !net !os !sync
+node/directory:      wire wire/codec node/keys !net !os !sync
 node/simnet:         -
-node/internet:       wire
-node/transport:      wire node/keys node/session node/internet !os
-node/chat:           wire node/transport !net !os
-node/store:          wire
-node/client/profile: wire node/store
-node/server:         wire node/keys node/session node/login node/directory node/internet node/transport node/chat node/store
-node/client:         wire node/keys node/session node/login node/envelope node/directory node/internet node/transport node/chat node/client/profile
+node/internet:       wire wire/codec
+node/transport:      wire wire/codec node/keys node/session node/internet !os
+node/chat:           wire wire/codec node/transport !net !os
+node/store:          wire wire/codec
+node/client/profile: wire wire/codec node/store
+node/server:         wire wire/codec node/keys node/session node/login node/directory node/internet node/transport node/chat node/store
+node/client:         wire wire/codec node/keys node/session node/login node/envelope node/directory node/internet node/transport node/chat node/client/profile
 
-cmd/wiregen:         gen spec
-cmd/sottod:          wire node/keys node/login node/directory node/internet node/transport node/chat node/store node/server
-cmd/sotto:           wire node/keys node/login node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
+cmd/wiregen:         gen gen/diag gen/syntax gen/types gen/interp spec
+cmd/sottod:          wire wire/codec node/keys node/login node/directory node/internet node/transport node/chat node/store node/server
+cmd/sotto:           wire wire/codec node/keys node/login node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
 cmd:                 -
 fuzz:                -
 `
