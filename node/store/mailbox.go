@@ -164,7 +164,8 @@ func (t *tx) note(user string, kind Kind, about string, id MsgID) error {
 	if err := t.db.Row("UPDATE mailbox SET notes = notes + 1 WHERE id = ? RETURNING notes", mailbox).Scan(&notes); err != nil || notes <= MaxNotes {
 		return err
 	}
-	if _, err := t.db.Exec("DELETE FROM item WHERE seq = (SELECT seq FROM item WHERE mailbox = ? AND kind > 0 ORDER BY seq LIMIT 1)", mailbox); err != nil {
+	// Left alone, SQLite would sort all notes to find the oldest.
+	if _, err := t.db.Exec("DELETE FROM item WHERE seq = (SELECT seq FROM item INDEXED BY item_note WHERE mailbox = ? AND kind > 0 ORDER BY seq LIMIT 1)", mailbox); err != nil {
 		return err
 	}
 	_, err = t.db.Exec("UPDATE mailbox SET notes = notes - 1 WHERE id = ?", mailbox)
