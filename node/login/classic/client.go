@@ -25,6 +25,11 @@ type ClientConfig struct {
 	User     string
 	Password []byte  // copied
 	Stretch  Stretch // zero except in tests
+
+	// Identity is the key pair that an earlier login unlocked, for a client that logs in
+	// again. Then Password isn't used and what message 4 wraps isn't opened. If the user
+	// has another key by now, the server drops message 5.
+	Identity *keys.Identity
 }
 
 // A Client is one login of one user. It has the shape of a transport.Initiator and
@@ -59,6 +64,10 @@ const (
 func NewClient(cfg ClientConfig) (*Client, error) {
 	if err := keys.CheckName(cfg.User); err != nil {
 		return nil, err
+	}
+	if cfg.Identity != nil {
+		cfg.Password = nil
+		return &Client{cfg: cfg}, nil
 	}
 	var err error
 	if cfg.Password, err = keys.NormalPassword(cfg.Password); err != nil {
@@ -189,6 +198,12 @@ func (c *Client) takeM4(ctx context.Context, msg []byte) ([]byte, *session.Secre
 	formed := m4.UnmarshalBinary(plain) == nil
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
+	}
+	if own := c.cfg.Identity; own != nil {
+		if !formed || !c.accepts(&m4) {
+			return nil, nil, ErrPassword
+		}
+		return c.prove(own, &m4.Body.C2, labelM4.Hash(msg))
 	}
 	password, err := stretchPassword(c.cfg.Password, m4.Body.Salt, c.cfg.Stretch)
 	if err != nil {
