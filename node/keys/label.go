@@ -52,8 +52,10 @@ func (l Label) digest(h hash.Hash, body []byte) []byte {
 
 // Expand fills out with HKDF-Expand of a pseudorandom key. The labels of two
 // keys from one secret must differ.
-func (l Label) Expand(prk []byte, out []byte) {
-	b, err := hkdf.Expand(sha256.New, prk, string(l.Bytes()), len(out))
+func (l Label) Expand(prk, out []byte) { expand(prk, string(l.Bytes()), out) }
+
+func expand(prk []byte, info string, out []byte) {
+	b, err := hkdf.Expand(sha256.New, prk, info, len(out))
 	if err != nil {
 		panic("keys: " + err.Error()) // more than 255 hashes wanted: nobody asks for that much
 	}

@@ -69,7 +69,10 @@ func (k *PublicKey) String() string { return k.Fingerprint() }
 
 // Verify checks a signature under a label. The salt must have exactly 32 bytes.
 func (k *PublicKey) Verify(l Label, body, sig []byte) error {
-	digest := l.Hash(body)
+	return k.verify(l.Hash(body), sig)
+}
+
+func (k *PublicKey) verify(digest wire.Hash, sig []byte) error {
 	opts := rsa.PSSOptions{SaltLength: saltSize, Hash: crypto.SHA256}
 	if len(sig) != len(k.modulus) || rsa.VerifyPSS(&k.rsa, crypto.SHA256, digest[:], sig, &opts) != nil {
 		return ErrSignature

@@ -100,9 +100,9 @@ func (k *PublicKey) NewKeyTo(random io.Reader, l Label) (once *OnceKey, ek [384]
 
 // KeyFrom undoes NewKeyTo.
 func (i *Identity) KeyFrom(l Label, ek *[384]byte) (*OnceKey, error) {
-	b, err := rsa.DecryptOAEP(sha256.New(), nil, i.rsa, ek[:], l.Bytes())
+	b, err := i.decrypt(l.Bytes(), ek[:])
 	if err != nil {
-		return nil, ErrSealed
+		return nil, err
 	}
 	defer clear(b)
 	var secret wire.SealKey
@@ -110,6 +110,14 @@ func (i *Identity) KeyFrom(l Label, ek *[384]byte) (*OnceKey, error) {
 		return nil, ErrSealed
 	}
 	return NewOnceKey(secret.Key, secret.Iv), nil
+}
+
+func (i *Identity) decrypt(label, ek []byte) ([]byte, error) {
+	b, err := rsa.DecryptOAEP(sha256.New(), nil, i.rsa, ek, label)
+	if err != nil {
+		return nil, ErrSealed
+	}
+	return b, nil
 }
 
 // Seal seals a body to the key under a label. The body is an encoded struct,
