@@ -40,21 +40,32 @@ type Message struct {
 // Peek reads a header without believing it. It serves to find the key to verify
 // with, and for nothing else.
 func Peek(b []byte) (*wire.EnvelopeHeader, error) {
-	var e wire.Envelope
-	if _, err := e.Decode(b); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	e, err := decode(b)
+	if err != nil {
+		return nil, err
 	}
 	return &e.Body.Header, nil
+}
+
+// decode reads an envelope, which shares memory with b.
+func decode(b []byte) (*wire.Envelope, error) {
+	e := new(wire.Envelope)
+	n, err := e.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	if n != len(b) {
+		return nil, ErrMalformed
+	}
+	return e, nil
 }
 
 // Open checks an envelope against the sender's accepted key and opens it. now is
 // the server's time as this client knows it, and oldest how old the envelope may be.
 func Open(me *keys.Identity, myName string, sender Person, now time.Time, oldest time.Duration, b []byte) (*Message, error) {
-	var e wire.Envelope
-	if n, err := e.Decode(b); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
-	} else if n != len(b) {
-		return nil, ErrMalformed
+	e, err := decode(b)
+	if err != nil {
+		return nil, err
 	}
 	h := &e.Body.Header
 	switch {
