@@ -1,6 +1,7 @@
 package internet
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 )
@@ -31,7 +32,7 @@ type PacketIO interface {
 	// ReadBatch waits until there is a datagram and returns how many Ins it filled.
 	ReadBatch([]In) (int, error)
 	// WriteBatch sends all Outs. Datagrams that the kernel refuses are lost, as
-	// datagrams may be; the error is that of a socket which doesn't work any more.
+	// datagrams may be; the error is that of a closed socket.
 	WriteBatch([]Out) error
 	LocalAddr() netip.AddrPort
 	Close() error
@@ -39,7 +40,12 @@ type PacketIO interface {
 
 // NewPacketIO returns the fastest PacketIO there is for a socket. It owns the
 // socket from now on.
-func NewPacketIO(sock net.PacketConn) PacketIO { return newPlain(sock) }
+func NewPacketIO(sock net.PacketConn) PacketIO {
+	if b := newBatched(sock); b != nil {
+		return b
+	}
+	return newPlain(sock)
+}
 
 // An addrPortConn is what *net.UDPConn and the simulated network offer: reading
 // and writing without an allocation for the address.
@@ -48,7 +54,8 @@ type addrPortConn interface {
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 }
 
-// plain moves one datagram at a time.
+// plain moves one datagram at a time: for sockets that are none of the kernel's,
+// and machines without batches.
 type plain struct {
 	sock net.PacketConn
 	fast addrPortConn // the same socket, or nil
@@ -62,24 +69,31 @@ func newPlain(sock net.PacketConn) *plain {
 
 func (p *plain) ReadBatch(in []In) (int, error) {
 	m := &in[0]
-	var err error
+	for {
+		err := p.read(m)
+		if err == nil {
+			m.From = unmap(m.From)
+			m.Seg = m.N
+			return 1, nil
+		}
+		if !transient(err) {
+			return 0, err
+		}
+	}
+}
+
+func (p *plain) read(m *In) (err error) {
 	if p.fast != nil {
 		m.N, m.From, err = p.fast.ReadFromUDPAddrPort(m.Buf)
-	} else {
-		var from net.Addr
-		m.N, from, err = p.sock.ReadFrom(m.Buf)
-		m.From = addrPort(from)
+		return err
 	}
-	if err != nil {
-		return 0, err
-	}
-	m.From = unmap(m.From)
-	m.Seg = m.N
-	return 1, nil
+	var from net.Addr
+	m.N, from, err = p.sock.ReadFrom(m.Buf)
+	m.From = addrPort(from)
+	return err
 }
 
 func (p *plain) WriteBatch(out []Out) error {
-	var last error
 	for i := range out {
 		o := &out[i]
 		for b := o.Buf; len(b) > 0; {
@@ -87,13 +101,13 @@ func (p *plain) WriteBatch(out []Out) error {
 			if o.Seg > 0 {
 				n = min(n, o.Seg)
 			}
-			if err := p.write(b[:n], o.To); err != nil {
-				last = err
+			if err := p.write(b[:n], o.To); errors.Is(err, net.ErrClosed) {
+				return err
 			}
 			b = b[n:]
 		}
 	}
-	return last
+	return nil
 }
 
 func (p *plain) write(b []byte, to netip.AddrPort) error {

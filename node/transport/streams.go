@@ -139,6 +139,10 @@ func (t *streamTable) retire(c *state, s *Stream) {
 
 // schedule queues a stream that may have something to send.
 func (t *streamTable) schedule(s *Stream) {
+	if s.queue == queueStarved && s.pending(0) {
+		// What it has to say needs no credit: a retransmission, or credit for the peer.
+		t.unschedule(s)
+	}
 	if s.queue != queueNone || s.retired {
 		return
 	}

@@ -1,0 +1,84 @@
+package transport
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+)
+
+// BenchmarkLatency is a request and response of 64 bytes.
+func BenchmarkLatency(b *testing.B) {
+	client, server := realPair(b)
+	serveEcho(b, server)
+	c, err := client.Dial(context.Background(), server.LocalAddr(), &toyInitiator{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	s, err := c.OpenStream(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	buf := make([]byte, 64)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Write(buf); err != nil {
+			b.Fatal(err)
+		}
+		if _, err := io.ReadFull(s, buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkBulk sends one way on one stream.
+func BenchmarkBulk(b *testing.B) {
+	client, server := realPair(b)
+	dialled, accepted := connect(b, client, server, &toyInitiator{})
+	s, err := dialled.OpenStream(context.Background())
+	if err != nil {
+		b.Fatal(err)
+	}
+	done := make(chan int64)
+	go func() {
+		in, err := accepted.AcceptStream(context.Background())
+		if err != nil {
+			done <- -1
+			return
+		}
+		n, _ := io.CopyBuffer(struct{ io.Writer }{io.Discard}, struct{ io.Reader }{in}, make([]byte, 256<<10))
+		done <- n
+	}()
+	buf := make([]byte, 64<<10)
+	b.SetBytes(int64(len(buf)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := s.Write(buf); err != nil {
+			b.Fatal(err)
+		}
+	}
+	s.Close()
+	if n := <-done; n != int64(b.N)*int64(len(buf)) {
+		b.Fatalf("%d bytes arrived, want %d", n, int64(b.N)*int64(len(buf)))
+	}
+}
+
+// BenchmarkConnect is a handshake of the login's flow with toy cryptography, one
+// byte there and back, and a close.
+func BenchmarkConnect(b *testing.B) {
+	client, server := realPair(b)
+	serveEcho(b, server)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	b.ReportAllocs()
+	for b.Loop() {
+		c, err := client.Dial(ctx, server.LocalAddr(), &toyInitiator{size: 1000})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := roundTrip(ctx, c, []byte{1}); err != nil {
+			b.Fatal(err)
+		}
+		c.CloseWithCode(0, "")
+	}
+}
