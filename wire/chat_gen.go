@@ -332,7 +332,7 @@ func (m *NetAddress) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("NetAddress", "family", 1, uint64(m.Family))
+		return 0, codec.Unknown("NetAddress", "family", 0, uint64(m.Family))
 	}
 	if len(b) < 2 {
 		return 0, codec.Short("NetAddress", "port", len(in)-len(b), len(b), 2)
@@ -1556,6 +1556,7 @@ func (m *LocateReply) Decode(b []byte) (int, error) {
 		!Online(b[0]).known() {
 		return 0, badLocateReply(b, len(in)-len(b))
 	}
+	stateAt := len(in) - len(b) + 0
 	m.State = Online(b[0])
 	b = b[1:]
 	switch m.State {
@@ -1572,7 +1573,7 @@ func (m *LocateReply) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("LocateReply", "state", len(in)-len(b), uint64(m.State))
+		return 0, codec.Unknown("LocateReply", "state", stateAt, uint64(m.State))
 	}
 	return len(in) - len(b), nil
 }

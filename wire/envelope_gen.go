@@ -548,11 +548,11 @@ func (m *EnvelopeText) Decode(b []byte) (int, error) {
 	m.Text = string(b[3 : 3+n])
 	b = b[3+n:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("EnvelopeText", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("EnvelopeText", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("EnvelopeText", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -660,9 +660,6 @@ func (m *SeqWindow) Decode(b []byte) (int, error) {
 	if n > 64 {
 		return 0, codec.Above("SeqWindow", "seen", 9, uint64(n), 64)
 	}
-	if (len(b)-1)/16 < n {
-		return 0, codec.Short("SeqWindow", "seen", 9, len(b)-1, n)
-	}
 	count := n
 	b = b[1:]
 	list := m.Seen[:0]
@@ -681,9 +678,6 @@ func (m *SeqWindow) Decode(b []byte) (int, error) {
 	n = int(b[0])
 	if n > 128 {
 		return 0, codec.Above("SeqWindow", "recent", len(in)-len(b), uint64(n), 128)
-	}
-	if (len(b)-1)/24 < n {
-		return 0, codec.Short("SeqWindow", "recent", len(in)-len(b), len(b)-1, n)
 	}
 	count2 := n
 	b = b[1:]

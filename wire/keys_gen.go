@@ -336,12 +336,12 @@ func (m *PrivateKey) Decode(b []byte) (int, error) {
 	m.Q = [192]byte(p[577:769])
 	m.D = [384]byte(p[769:1153])
 	b = b[1153:]
-	n := codec.Pad(len(in)-len(b), 2048)
+	n := codec.Pad(1153, 2048)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("PrivateKey", "padding", 1153, codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("PrivateKey", "padding", 1153, len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("PrivateKey", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -546,7 +546,7 @@ func (m *Digits) Decode(b []byte) (int, error) {
 func badDigits(b []byte, at int) error {
 	switch {
 	case len(b) < 30:
-		return codec.Short("Digits", "groups", at, len(b), 30)
+		return codec.Uneven("Digits", "groups", at, len(b), 5)
 	case len(b) < 32:
 		return codec.Short("Digits", "rest", at+30, len(b)-30, 2)
 	}
@@ -737,7 +737,7 @@ func (m *KeyFile) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("KeyFile", "kind", 10, uint64(m.Kind))
+		return 0, codec.Unknown("KeyFile", "kind", 9, uint64(m.Kind))
 	}
 	if len(b) < 8 {
 		return 0, codec.Short("KeyFile", "checksum", len(in)-len(b), len(b), 8)
@@ -879,7 +879,7 @@ func (m *ServerKeyFile) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("ServerKeyFile", "box", 1, uint64(m.Box))
+		return 0, codec.Unknown("ServerKeyFile", "box", 0, uint64(m.Box))
 	}
 	return len(in) - len(b), nil
 }
@@ -979,11 +979,11 @@ func (m *ServerSecrets) Decode(b []byte) (int, error) {
 	}
 	b = b[n:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("ServerSecrets", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("ServerSecrets", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("ServerSecrets", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil

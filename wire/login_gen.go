@@ -68,12 +68,12 @@ func (m *M1) Decode(b []byte) (int, error) {
 	}
 	m.ClientNonce = [32]byte(b[1:33])
 	b = b[33:]
-	n := codec.Pad(len(in)-len(b), 64)
+	n := codec.Pad(33, 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("M1", "padding", 33, codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("M1", "padding", 33, len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("M1", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -715,9 +715,6 @@ func (m *M3) Decode(b []byte) (int, error) {
 	if n > 128 {
 		return 0, codec.Above("M3", "xs", len(in)-len(b), uint64(n), 128)
 	}
-	if (len(b)-1)/32 < n {
-		return 0, codec.Short("M3", "xs", len(in)-len(b), len(b)-1, n)
-	}
 	count := n
 	b = b[1:]
 	list := m.Xs[:0]
@@ -736,11 +733,11 @@ func (m *M3) Decode(b []byte) (int, error) {
 	m.ReplyKey = [32]byte(b[0:32])
 	b = b[32:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("M3", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("M3", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("M3", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -1131,11 +1128,11 @@ func (m *M4) Decode(b []byte) (int, error) {
 	m.User = string(b[1 : 1+n])
 	b = b[1+n:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("M4", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("M4", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("M4", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -1462,11 +1459,11 @@ func (m *M5) Decode(b []byte) (int, error) {
 	m.User = string(b[1 : 1+n])
 	b = b[1+n:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("M5", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("M5", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("M5", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -1895,11 +1892,11 @@ func (m *M6) Decode(b []byte) (int, error) {
 	}
 	b = b[n:]
 	n = codec.Pad(len(in)-len(b), 64)
+	if !codec.AllZero(b[:min(n, len(b))]) {
+		return 0, codec.Fail("M6", "padding", len(in)-len(b), codec.ErrConst)
+	}
 	if len(b) < n {
 		return 0, codec.Short("M6", "padding", len(in)-len(b), len(b), n)
-	}
-	if !codec.AllZero(b[:n]) {
-		return 0, codec.Fail("M6", "padding", len(in)-len(b), codec.ErrConst)
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -2055,7 +2052,7 @@ func (m *LoginMark) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("LoginMark", "kind", 1, uint64(m.Kind))
+		return 0, codec.Unknown("LoginMark", "kind", 0, uint64(m.Kind))
 	}
 	return len(in) - len(b), nil
 }

@@ -271,7 +271,7 @@ func (m *Packet) Decode(b []byte) (int, error) {
 	length := uint64(binary.BigEndian.Uint16(p[13:15]))
 	b = b[15:]
 	if length > uint64(len(in)) {
-		return 0, codec.ShortBy("Packet", "", 0, len(in), length)
+		return 0, codec.ShortBy("Packet", "length", 13, len(in), length)
 	}
 	if length < uint64(len(in)-len(b)) {
 		return 0, codec.Below("Packet", "length", 13, length, uint64(len(in)-len(b)))
@@ -287,12 +287,9 @@ func (m *Packet) Decode(b []byte) (int, error) {
 		b = b[n:]
 	case PacketTypeData, PacketTypeReset:
 	default:
-		return 0, codec.Unknown("Packet", "type", 15, uint64(m.Type))
+		return 0, codec.Unknown("Packet", "type", 0, uint64(m.Type))
 	}
-	n := len(b) - 16
-	if n < 0 {
-		return 0, codec.Short("Packet", "payload", len(in)-len(b), len(b), 16)
-	}
+	n := max(len(b)-16, 0)
 	m.Payload = b[:n:n]
 	b = b[n:]
 	if len(b) < 16 {

@@ -363,9 +363,6 @@ func (m *AckSegment) Decode(b []byte) (int, error) {
 	if n > 32 {
 		return 0, codec.Above("AckSegment", "ranges", len(in)-len(b), uint64(n), 32)
 	}
-	if (len(b)-1)/2 < n {
-		return 0, codec.Short("AckSegment", "ranges", len(in)-len(b), len(b)-1, n)
-	}
 	count := n
 	b = b[1:]
 	list := m.Ranges[:0]
@@ -1807,7 +1804,7 @@ func (m *Segment) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("Segment", "type", 1, uint64(m.Type))
+		return 0, codec.Unknown("Segment", "type", 0, uint64(m.Type))
 	}
 	return len(in) - len(b), nil
 }

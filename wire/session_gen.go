@@ -66,10 +66,7 @@ func (m *PacketKeyInfo) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *PacketKeyInfo) Decode(b []byte) (int, error) {
 	in := b
-	n := len(b) - 3
-	if n < 0 {
-		return 0, codec.Short("PacketKeyInfo", "label", 0, len(b), 3)
-	}
+	n := max(len(b)-3, 0)
 	m.Label = b[:n:n]
 	b = b[n:]
 	if len(b) < 3 ||
@@ -239,10 +236,7 @@ func (m *ConnInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *ConnInput) Decode(b []byte) (int, error) {
 	in := b
-	n := len(b) - 49
-	if n < 0 {
-		return 0, codec.Short("ConnInput", "label", 0, len(b), 49)
-	}
+	n := max(len(b)-49, 0)
 	m.Label = b[:n:n]
 	b = b[n:]
 	if len(b) < 49 ||
@@ -440,10 +434,7 @@ func (m *TokenInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *TokenInput) Decode(b []byte) (int, error) {
 	in := b
-	n := len(b) - 75
-	if n < 0 {
-		return 0, codec.Short("TokenInput", "label", 0, len(b), 75)
-	}
+	n := max(len(b)-75, 0)
 	m.Label = b[:n:n]
 	b = b[n:]
 	if len(b) < 75 ||
@@ -556,10 +547,7 @@ func (m *ResetInput) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *ResetInput) Decode(b []byte) (int, error) {
 	in := b
-	n := len(b) - 9
-	if n < 0 {
-		return 0, codec.Short("ResetInput", "label", 0, len(b), 9)
-	}
+	n := max(len(b)-9, 0)
 	m.Label = b[:n:n]
 	b = b[n:]
 	if len(b) < 9 ||

@@ -914,7 +914,7 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 		}
 		b = b[n:]
 	default:
-		return 0, codec.Unknown("StoreOp", "kind", 10, uint64(m.Kind))
+		return 0, codec.Unknown("StoreOp", "kind", 9, uint64(m.Kind))
 	}
 	return len(in) - len(b), nil
 }

@@ -23,6 +23,9 @@ func Derive(total, div int64) (uint64, bool) {
 // Solve returns the size for which plus + times*size = value*div, and reports
 // whether there is one.
 func Solve(value uint64, div, plus, times int64) (uint64, bool) {
+	if value > 1<<32 {
+		return 1 << 40, true // more than any input has; what follows would overflow
+	}
 	high, low := bits.Mul64(value, uint64(div))
 	if high != 0 || low > 1<<62 {
 		return 0, false

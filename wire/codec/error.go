@@ -111,11 +111,12 @@ func Mismatch(message, field string, at int, have, want uint64) error {
 	return &Error{message, field, at, &reason{ErrRange, "the length says %d, but it is %d", have, want}}
 }
 
-// Uneven says that n bytes are not a whole number of elements.
+// Uneven says that n bytes at offset at are no whole number of elements: the last
+// one is cut short.
 //
 //go:noinline
 func Uneven(message, field string, at, n, size int) error {
-	return &Error{message, field, at, &reason{ErrRange, "%d bytes are not a whole number of elements of %d", uint64(n), uint64(size)}}
+	return Short(message, Index(field, n/size), at+n-n%size, n%size, size)
 }
 
 // Fail says no more than the kind of error.

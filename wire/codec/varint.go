@@ -61,6 +61,15 @@ func Varint(b []byte) (v uint64, n int) {
 	return 0, 0
 }
 
+// VarintMLS is Varint for the lengths of MLS (RFC 9420 section 2.1.2), which have
+// no form of 8 bytes; n is -1 for one.
+func VarintMLS(b []byte) (v uint64, n int) {
+	if len(b) > 0 && b[0]>>6 == 3 {
+		return 0, -1
+	}
+	return Varint(b)
+}
+
 // LEB128Size returns how many bytes v takes as unsigned LEB128.
 func LEB128Size(v uint64) int {
 	n := 1
@@ -89,7 +98,7 @@ func BadVarint(message, field string, at, have, n int) error {
 	case n == 0:
 		return Fail(message, field, at, &reason{ErrShort, "%d bytes of a varint", uint64(have), 0})
 	case n < 0:
-		return Fail(message, field, at, &reason{ErrRange, "the varint is longer than 64 bits", 0, 0})
+		return Fail(message, field, at, &reason{ErrRange, "the varint is longer than its form allows", 0, 0})
 	}
 	return Fail(message, field, at, &reason{ErrNotCanonical, "a varint of %d bytes fits in fewer", uint64(n), 0})
 }

@@ -105,7 +105,7 @@ type decoding struct {
 	g      *generator
 	s      *types.Struct
 	c      cursor
-	raw    bool // the field that is being decoded is @raw
+	last   bool // nobody looks at the cursor after this field
 	prefix int  // bytes taken so far; negative if that varies
 	fixed  bool // the struct is one block
 	done   map[types.Member]bool
@@ -140,13 +140,13 @@ func (d *decoding) members() {
 		g.fail("codec.Trailing(%s, \"\", len(in)-len(b), len(b))", g.fn.name)
 		g.p("}")
 	}
+	for _, f := range d.sums {
+		d.checksum(f)
+	}
 	if s.MaxBytes > 0 {
 		g.p("if len(in)-len(b) > %d {", s.MaxBytes)
 		g.fail("codec.Above(%s, \"\", 0, uint64(len(in)-len(b)), %d)", g.fn.name, s.MaxBytes)
 		g.p("}")
-	}
-	for _, f := range d.sums {
-		d.checksum(f)
 	}
 	g.p("return len(in) - len(b), nil")
 }
@@ -211,7 +211,8 @@ func memberName(m types.Member) string {
 
 // start notes where a member begins, if a length or a checksum asks.
 func (d *decoding) start(m types.Member) {
-	if d.g.measured(d.s, m) || d.g.sumStarts(d.s, m) {
+	f, _ := m.(*types.Field)
+	if d.g.measured(d.s, m) || d.g.sumStarts(d.s, m) || f != nil && d.g.blamed(d.s, f) {
 		d.g.set(local(memberName(m))+"At", d.c.first)
 	}
 }
@@ -297,10 +298,7 @@ func (d *decoding) checkDerived(x *types.Field) {
 	g := d.g
 	want := g.total(x.Derived, nil, d.sizeTerm)
 	have := local(x.Name)
-	at := d.c.at
-	if x.Offset >= 0 {
-		at = fmt.Sprint(x.Offset / 8)
-	}
+	at := g.whereIs(x)
 	if x.Derived.Div == 1 {
 		g.p("if want := %s; want < 0 || %s != uint64(want) {", want, have)
 		g.fail("codec.Mismatch(%s, %q, %s, %s, uint64(want))", g.fn.name, x.Name, at, have)
@@ -332,25 +330,59 @@ func (d *decoding) confined(x *types.Field, of types.Member) string {
 	size := have + "Size"
 	g.set(size+", ok", fmt.Sprintf("codec.Solve(%s, %d, %s, %d)", have, x.Derived.Div, plus, times))
 	g.p("if !ok {")
-	at := d.c.at
-	if x.Offset >= 0 {
-		at = fmt.Sprint(x.Offset / 8)
-	}
-	g.fail("codec.Fail(%s, %q, %s, codec.ErrRange)", g.fn.name, x.Name, at)
+	g.fail("codec.Fail(%s, %q, %s, codec.ErrRange)", g.fn.name, x.Name, g.whereIs(x))
 	g.p("}")
 	return size
+}
+
+// whereIs returns an expression for where a field begins, that start or slot has
+// noted if it isn't always the same.
+func (g *generator) whereIs(f *types.Field) string {
+	if f.Offset >= 0 {
+		return fmt.Sprint(f.Offset / 8)
+	}
+	return local(f.Name) + "At"
+}
+
+// blamed reports whether errors that are found later point at f, so that it must
+// be noted where it is.
+func (g *generator) blamed(s *types.Struct, f *types.Field) bool {
+	if f.Offset >= 0 {
+		return false
+	}
+	if d := f.Derived; d != nil {
+		if d.Self || d.Confines != nil && !direct(d) {
+			return true
+		}
+		for _, t := range d.Terms {
+			if x, ok := t.Of.(*types.Field); ok {
+				if v, ok := types.Resolve(x.Type).(*types.Vector); ok && v.Length.Kind == types.ByField && v.Length.By == f {
+					return false
+				}
+			}
+		}
+		return d.Confines == nil
+	}
+	for _, m := range s.Members {
+		if sel, ok := m.(*types.Select); ok && sel.On == f && sel.Default == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// direct reports whether a derived value is just a size.
+func direct(d *types.Derived) bool {
+	return d.Div == 1 && d.Plus == 0 && len(d.Terms) == 1 && d.Terms[0].Times == 1
 }
 
 // confineSelf cuts the region to the size that the struct has by its own word.
 func (d *decoding) confineSelf(x *types.Field) {
 	g := d.g
 	size := d.confined(x, nil)
-	at := "len(in)-len(b)"
-	if x.Offset >= 0 {
-		at = fmt.Sprint(x.Offset / 8)
-	}
+	at := g.whereIs(x)
 	g.p("if %s > uint64(len(in)) {", size)
-	g.fail("codec.ShortBy(%s, \"\", 0, len(in), %s)", g.fn.name, size)
+	g.fail("codec.ShortBy(%s, %q, %s, len(in), %s)", g.fn.name, x.Name, at, size)
 	g.p("}")
 	g.p("if %s < uint64(len(in)-len(b)) {", size)
 	g.fail("codec.Below(%s, %q, %s, %s, uint64(len(in)-len(b)))", g.fn.name, x.Name, at, size)
@@ -379,17 +411,13 @@ func (d *decoding) region(by *types.Field, tail int64, greedy bool, name string)
 			g.p("}")
 		}
 	case greedy && tail > 0:
-		g.p("if len(b) < %d {", tail)
-		g.fail("codec.Short(%s, %q, %s, len(b), %d)", g.fn.name, name, d.c.first, tail)
-		g.p("}")
 		v := g.fresh(local(name) + "Bytes")
-		g.p("%s := b[:len(b)-%d]", v, tail)
-		g.p("b = b[len(b)-%d:]", tail)
+		g.p("%s := b[:max(len(b)-%d, 0)]", v, tail)
+		g.p("b = b[len(%s):]", v)
 		c = d.c.inside(v)
 		return c, func() {
-			g.p("if len(%s) != 0 {", v)
-			g.fail("codec.Trailing(%s, %q, %s, len(%s))", g.fn.name, name, c.at, v)
-			g.p("}")
+			// What the member leaves is before the tail.
+			g.p("b = in[%s:]", c.at)
 		}
 	}
 	return d.c, func() {}
@@ -416,10 +444,10 @@ func (d *decoding) field(f *types.Field, dst string, c cursor) {
 	default:
 		c, closeRegion = d.region(f.ConfinedBy, f.Tail, f.ConfinedBy == nil && types.IsGreedy(f.Type), f.Name)
 	}
+	d.last = c != d.c && exact && vec.Bytewise() && !f.Raw && f.ConfinedBy != nil
+	defer func() { d.last = false }()
 	if f.Raw {
 		g.p("%sRaw := %s", local(f.Name), c.name)
-		d.raw = true
-		defer func() { d.raw = false }()
 	}
 	switch {
 	case f.Hidden():
@@ -511,13 +539,13 @@ func (d *decoding) varint(t *types.Varint, path string, c cursor) {
 	if t.Form == types.LEB128 {
 		read, size = "codec.LEB128", "codec.LEB128Size"
 	}
+	if t.Form == types.MLS {
+		read = "codec.VarintMLS"
+	}
 	g.set("k, n", fmt.Sprintf("%s(%s)", read, c.name))
 	bad := "n <= 0"
 	if !t.Any {
 		bad += " || n != " + size + "(k)"
-	}
-	if t.Form == types.MLS {
-		bad += " || k > codec.MaxMLS"
 	}
 	g.p("if %s {", bad)
 	g.fail("codec.BadVarint(%s, %s, %s, len(%s), n)", g.fn.name, path, c.first, c.name)
@@ -527,10 +555,7 @@ func (d *decoding) varint(t *types.Varint, path string, c cursor) {
 // withTail decodes bytes that fill the region but for a tail of fixed size.
 func (d *decoding) withTail(f *types.Field, v *types.Vector, dst, path string) {
 	g := d.g
-	g.set("n", fmt.Sprintf("len(b) - %d", f.Tail))
-	g.p("if n < 0 {")
-	g.fail("codec.Short(%s, %s, %s, len(b), %d)", g.fn.name, path, d.c.first, f.Tail)
-	g.p("}")
+	g.set("n", fmt.Sprintf("max(len(b)-%d, 0)", f.Tail))
 	if v.Text {
 		g.p("if !utf8.Valid(b[:n]) {")
 		g.fail("codec.Fail(%s, %s, %s, codec.ErrUTF8)", g.fn.name, path, d.c.first)
@@ -612,38 +637,44 @@ func (d *decoding) need(n, path string, c cursor) {
 // pad decodes padding.
 func (d *decoding) pad(m *types.Pad) {
 	g := d.g
-	g.set("n", fmt.Sprintf("codec.Pad(%s, %d)", d.c.at, m.To))
-	d.need("n", `"padding"`, d.c)
-	g.p("if !codec.AllZero(b[:n]) {")
-	g.fail("codec.Fail(%s, \"padding\", %s, codec.ErrConst)", g.fn.name, d.c.at)
+	g.set("n", fmt.Sprintf("codec.Pad(%s, %d)", d.c.first, m.To))
+	g.p("if !codec.AllZero(b[:min(n, len(b))]) {")
+	g.fail("codec.Fail(%s, \"padding\", %s, codec.ErrConst)", g.fn.name, d.c.first)
 	g.p("}")
+	d.need("n", `"padding"`, d.c)
 	g.p("b = b[n:]")
 }
 
 // selection decodes the arm that the selector names.
 func (d *decoding) selection(m *types.Select) {
 	g := d.g
-	c, closeRegion := d.region(m.ConfinedBy, m.Tail, m.ConfinedBy == nil && g.greedyArms(m), memberName(m))
+	unknown := func(value string) {
+		g.fail("codec.Unknown(%s, %q, %s, uint64(%s))", g.fn.name, m.On.Name, g.whereIs(m.On), value)
+	}
+	greedy := g.greedyArms(m)
+	if m.Default == nil && (m.ConfinedBy != nil || m.Tail > 0) {
+		// The selector is at fault before the size of what it selects is.
+		g.switchOn(m, func(*types.Arm) {}, unknown)
+		unknown = nil
+	}
+	c, closeRegion := d.region(m.ConfinedBy, m.Tail, m.ConfinedBy == nil && greedy, memberName(m))
 	g.switchOn(m, func(a *types.Arm) {
-		for _, f := range a.Fields {
-			dst := "m." + g.fieldName(f)
-			d.armField(f, dst, c)
+		for i, f := range a.Fields {
+			in := c
+			if i > 0 {
+				in = c.moved()
+			}
+			d.armField(f, "m."+g.fieldName(f), in)
 		}
-	}, func(value string) {
-		g.fail("codec.Unknown(%s, %q, %s, uint64(%s))", g.fn.name, m.On.Name, c.first, value)
-	})
+	}, unknown)
 	closeRegion()
 }
 
+// armField decodes a field of an arm. Its region is that of the select.
 func (d *decoding) armField(f *types.Field, dst string, c cursor) {
-	if c == d.c {
-		// In an arm the region is that of the select, whose tail is cut off already.
-		inner := *f
-		inner.Tail = 0
-		d.field(&inner, dst, c)
-		return
-	}
-	d.field(f, dst, c)
+	inner := *f
+	inner.Tail = 0
+	d.field(&inner, dst, c)
 }
 
 func (g *generator) greedyArms(m *types.Select) bool {

@@ -18,7 +18,9 @@ func (d *decoding) block(bl *block) {
 	}
 	at := d.c.first
 	g.p("if %s {", strings.Join(conditions, " ||\n"))
-	if len(bl.fields) == 1 && len(conditions) == 1 {
+	if len(bl.fields) == 1 && len(conditions) == 1 && elementSize(bl.fields[0]) > 0 {
+		g.fail("codec.Uneven(%s, %q, %s, len(b), %d)", g.fn.name, bl.fields[0].Name, at, elementSize(bl.fields[0]))
+	} else if len(bl.fields) == 1 && len(conditions) == 1 {
 		g.fail("codec.Short(%s, %q, %s, len(b), %d)", g.fn.name, bl.fields[0].Name, at, bl.bytes)
 	} else {
 		g.fail("%s(b, %s)", g.explain(bl), at)
@@ -51,6 +53,16 @@ func (d *decoding) place(n int) string {
 	return fmt.Sprintf("%s+%d", d.c.at, n)
 }
 
+// elementSize returns the size in bytes of the elements of an array, and 0 for
+// bytes and what is no array.
+func elementSize(f slot) int64 {
+	v, ok := types.Resolve(f.Type).(*types.Vector)
+	if !ok || v.Bytewise() && v.Opaque {
+		return 0
+	}
+	return v.Elem.Size().Max / 8
+}
+
 // refusal returns the condition under which a field in a block is wrong.
 func (g *generator) refusal(f slot, b string) string {
 	switch {
@@ -76,7 +88,7 @@ func convertAlways(goType, expr string, _ int) string { return fmt.Sprintf("%s(%
 func (d *decoding) slot(f slot, src string) {
 	g := d.g
 	lo, hi := f.byteAt(), f.byteAt()+f.bits/8
-	if g.sumStarts(d.s, f.Field) {
+	if g.sumStarts(d.s, f.Field) || g.blamed(d.s, f.Field) {
 		g.set(local(f.Name)+"At", d.place(lo))
 	}
 	if g.sumEnds(d.s, f.Field) {
@@ -134,7 +146,11 @@ func (g *generator) explain(bl *block) string {
 			if from > 0 {
 				have += fmt.Sprintf("-%d", from)
 			}
-			fmt.Fprintf(&g.fn.after, "return codec.Short(%s, %q, %s, %s, %d)\n", g.fn.name, f.Name, pos, have, end-from)
+			if size := elementSize(f); size > 0 {
+				fmt.Fprintf(&g.fn.after, "return codec.Uneven(%s, %q, %s, %s, %d)\n", g.fn.name, f.Name, pos, have, size)
+			} else {
+				fmt.Fprintf(&g.fn.after, "return codec.Short(%s, %q, %s, %s, %d)\n", g.fn.name, f.Name, pos, have, end-from)
+			}
 			last = end
 		}
 		c := g.refusal(f, "b")

@@ -14,7 +14,7 @@ func (d *decoding) vector(t types.Type, v *types.Vector, dst, path string, c cur
 	case isArray(v):
 		d.array(t, v, dst, path, c)
 	case v.Bytewise():
-		skip, n := d.lengthOf(v, path, c, 1)
+		skip, n := d.lengthOf(v, path, c, true)
 		end := n
 		if skip != "" {
 			end = skip + "+" + n
@@ -27,7 +27,7 @@ func (d *decoding) vector(t types.Type, v *types.Vector, dst, path string, c cur
 		} else {
 			g.p("%s = %s[%s:%s:%s]", dst, c.name, skip, end, end)
 		}
-		if l.Kind != types.Greedy && l.Kind != types.ByField || l.Unit == types.Elements || c.name == "b" || d.raw {
+		if !d.last {
 			g.p("%s = %s[%s:]", c.name, c.name, end)
 		}
 	case l.Unit == types.Elements && l.Kind != types.Greedy:
@@ -38,22 +38,23 @@ func (d *decoding) vector(t types.Type, v *types.Vector, dst, path string, c cur
 }
 
 // lengthOf reads the length of a vector and checks it. It returns expressions for
-// where the elements begin in c ("" for 0) and for the length: in units, of which
-// each has at least size bytes.
-func (d *decoding) lengthOf(v *types.Vector, path string, c cursor, size int64) (skip, n string) {
+// where the elements begin in c ("" for 0) and for the length. Lengths in bytes
+// are there when it returns; a count is only a promise.
+func (d *decoding) lengthOf(v *types.Vector, path string, c cursor, bytes bool) (skip, n string) {
 	g := d.g
 	l := v.Length
 	switch {
 	case l.Kind == types.Fixed:
-		d.need(fmt.Sprint(int64(l.Min)*size), path, c)
+		if bytes {
+			d.need(fmt.Sprint(l.Min), path, c)
+		}
 		return "", fmt.Sprint(l.Min)
 	case l.Kind == types.ByField && l.Unit == types.Elements:
 		have := local(l.By.Name)
-		limit := fmt.Sprintf("uint64(len(%s))", c.name)
-		if size > 1 {
-			limit = fmt.Sprintf("uint64(len(%s)/%d)", c.name, size)
+		if !bytes {
+			return "", have
 		}
-		g.p("if %s > %s {", have, limit)
+		g.p("if %s > uint64(len(%s)) {", have, c.name)
 		g.fail("codec.ShortBy(%s, %s, %s, len(%s), %s)", g.fn.name, path, c.first, c.name, have)
 		g.p("}")
 		g.set("n", "int("+have+")")
@@ -74,33 +75,36 @@ func (d *decoding) lengthOf(v *types.Vector, path string, c cursor, size int64) 
 			g.set(n, "int("+expr+")")
 		}
 		d.limits(v, n, path, c)
-		d.needAfter(n, size, fmt.Sprint(width), path, c)
-		if n == "k" {
+		if bytes {
+			d.needAfter(n, fmt.Sprint(width), path, c)
+		}
+		if n == "k" && bytes {
 			n = "int(k)"
 		}
 		return fmt.Sprint(width), n
 	case *types.Varint:
 		d.varint(p, path, c)
 		d.limits(v, "k", path, c)
-		d.needAfter("k", size, "n", path, c)
+		if bytes {
+			d.needAfter("k", "n", path, c)
+		}
+		if !bytes {
+			return "n", "k"
+		}
 		return "n", "int(k)"
 	}
 	panic("gocode: prefix of an unknown type")
 }
 
-// needAfter checks that behind a prefix of width bytes there are n units.
-func (d *decoding) needAfter(n string, size int64, width, path string, c cursor) {
+// needAfter checks that behind a prefix of width bytes there are n bytes.
+func (d *decoding) needAfter(n, width, path string, c cursor) {
 	g := d.g
 	have := "len(" + c.name + ")-" + width
-	left := have
-	if size > 1 {
-		left = fmt.Sprintf("(%s)/%d", have, size)
-	}
 	if n == "k" {
-		g.p("if k > uint64(%s) {", left)
+		g.p("if k > uint64(%s) {", have)
 		g.fail("codec.ShortBy(%s, %s, %s, %s, k)", g.fn.name, path, c.first, have)
 	} else {
-		g.p("if %s < %s {", left, n)
+		g.p("if %s < %s {", have, n)
 		g.fail("codec.Short(%s, %s, %s, %s, %s)", g.fn.name, path, c.first, have, n)
 	}
 	g.p("}")
@@ -155,7 +159,7 @@ func index(path, i string) string { return fmt.Sprintf("codec.Index(%s, %s)", pa
 // counted decodes a vector whose length counts elements.
 func (d *decoding) counted(v *types.Vector, dst, path string, c cursor) {
 	g := d.g
-	skip, n := d.lengthOf(v, path, c, max(1, v.Elem.Size().Min/8))
+	skip, n := d.lengthOf(v, path, c, false)
 	count := g.fresh("count")
 	g.p("%s := %s", count, n)
 	if skip != "" {
@@ -173,7 +177,7 @@ func (d *decoding) counted(v *types.Vector, dst, path string, c cursor) {
 // filled decodes a vector whose length counts bytes, or that fills its region.
 func (d *decoding) filled(v *types.Vector, dst, path string, c cursor) {
 	g := d.g
-	skip, n := d.lengthOf(v, path, c, 1)
+	skip, n := d.lengthOf(v, path, c, true)
 	end := n
 	if skip != "" {
 		end = skip + "+" + n
@@ -183,8 +187,12 @@ func (d *decoding) filled(v *types.Vector, dst, path string, c cursor) {
 	if i != nil && (enum == nil || !enum.Closed) {
 		w := i.Bits / 8
 		if w > 1 {
+			at := c.first
+			if skip != "" {
+				at += "+" + skip
+			}
 			g.p("if %s%%%d != 0 {", n, w)
-			g.fail("codec.Uneven(%s, %s, %s, %s, %d)", g.fn.name, path, c.first, n, w)
+			g.fail("codec.Uneven(%s, %s, %s, %s, %d)", g.fn.name, path, at, n, w)
 			g.p("}")
 		}
 		x := g.fresh("values")
