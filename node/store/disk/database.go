@@ -45,7 +45,7 @@ func (e *NewerError) Error() string {
 }
 
 const (
-	writeOptions = "?_txlock=immediate&_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+	writeOptions = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=trusted_schema(OFF)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)"
 	readOptions = "?_pragma=busy_timeout(5000)&_pragma=query_only(ON)&_pragma=trusted_schema(OFF)"
 	readers     = 4 // arbitrary; a read takes some 50 µs
