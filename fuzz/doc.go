@@ -4,5 +4,5 @@
 // tests over the same seeds. What they find is compared with the interpreter (oracle_test.go). The other targets are
 // written by hand: the compiler, from text and from random specs that follow the grammar.
 //
-//	go test -run '^$' -fuzz FuzzSegment ./fuzz
+//	go test -run '^$' -fuzz FuzzSegmentWire ./fuzz
 package fuzz

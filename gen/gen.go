@@ -2,7 +2,6 @@ package gen
 
 import (
 	"fmt"
-	"path"
 
 	"sotto/gen/backend/gocode"
 	"sotto/gen/diag"
@@ -14,6 +13,12 @@ import (
 type Options struct {
 	Package string // of the Go code
 	Runtime string // import path of the codec package; empty for this module's
+
+	Emit   []string // kinds of output, of Kinds; only "go" if empty
+	Codecs string   // fuzz: import path of the Go code
+	Title  string   // doc, lua: what the protocol is called
+	Root   string   // lua: the struct that a datagram is
+	Port   int      // lua: the UDP port
 }
 
 // An Output is a file to write.
@@ -54,13 +59,16 @@ func Compile(sources []*diag.Source, o Options) ([]Output, error) {
 		}
 		seen[name] = s.Name
 	}
-	files, err := gocode.Generate(p, o.Package, o.Runtime)
-	if err != nil {
-		return nil, err
+	if len(o.Emit) == 0 {
+		o.Emit = []string{"go"}
 	}
 	var out []Output
-	for _, f := range files {
-		out = append(out, Output{path.Clean(f.Name), f.Text})
+	for _, kind := range o.Emit {
+		files, err := emit(kind, p, o)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, files...)
 	}
 	return out, nil
 }

@@ -8,13 +8,21 @@ import (
 	"sotto/gen/types"
 )
 
-// maxDepth bounds how many structs may lie in each other.
+// maxDepth bounds how many structs that hold themselves may lie in each other.
 const maxDepth = 64
+
+// deeper is the depth inside a struct that lies at the given depth. It counts from 0 where recursion begins.
+func deeper(s *types.Struct, depth int) int {
+	if s.Recursive {
+		return depth + 1
+	}
+	return -1
+}
 
 // Decode reads a value of s from the front of in and says how many bytes it took. The error, if any, is an *Error.
 func Decode(s *types.Struct, in []byte) (*Value, int, error) {
 	r := &reader{in: in, end: 8 * len(in)}
-	v, e := decodeStruct(s, r, "", 0)
+	v, e := decodeStruct(s, r, "", -1)
 	if e != nil {
 		e.Message = s.Name
 		return nil, 0, e
@@ -64,7 +72,7 @@ type structDecoder struct {
 }
 
 func decodeStruct(s *types.Struct, r *reader, path string, depth int) (*Value, *Error) {
-	if depth > maxDepth {
+	if depth = deeper(s, depth); depth > maxDepth {
 		return nil, fail(path, r.pos, Range, "structs lie more than %d deep in each other", maxDepth)
 	}
 	d := &structDecoder{
@@ -384,7 +392,7 @@ func decodeValue(t types.Type, r *reader, path string, depth, size int) (*Value,
 	case *types.Vector:
 		return decodeVector(t, r, path, depth, size)
 	case *types.Struct:
-		return decodeStruct(t, r, path, depth+1)
+		return decodeStruct(t, r, path, depth)
 	}
 	panic(fmt.Sprintf("interp: type %T", t))
 }

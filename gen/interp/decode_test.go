@@ -49,7 +49,7 @@ var formTests = []struct {
 		"07 aabb", `{"e":7,"u":"aabb"}`},
 	{"arm with fields", `enum { x(1), (255) } E @closed; struct { E e; select (e) { case x: uint8 a; uint8 b; }; } M;`,
 		"01 02 03", `{"e":"x","x":{"a":2,"b":3}}`},
-	{"confined select", `enum { x(1), (255) } E; struct { E e; uint8 n = sizeof(body); select (e) { case x: uint8; } body; uint8 z; } M;`,
+	{"confined select", `enum { x(1), y(2), (255) } E; struct { E e; uint8 n = sizeof(body); select (e) { case x: uint8; case y: uint16; } body; uint8 z; } M;`,
 		"01 01 02 03", `{"e":"x","x":2,"z":3}`},
 	{"internet checksum", `struct { uint16 a; uint16 sum = @internet(M); } M;`, "1234 edcb", `{"a":4660}`},
 	{"md5 of a field", `struct { opaque sum[2] = @md5(p); opaque p[..]; } M;`, "900150983cd24fb0"[:4] + "616263", `{"p":"616263"}`},

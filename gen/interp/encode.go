@@ -10,7 +10,7 @@ import (
 // Encode writes a value of s. The error, if any, is an *Error.
 func Encode(s *types.Struct, v *Value) ([]byte, error) {
 	w := &writer{}
-	if e := encodeStruct(s, v, w, "", 0); e != nil {
+	if e := encodeStruct(s, v, w, "", -1); e != nil {
 		e.Message = s.Name
 		return nil, e
 	}
@@ -39,7 +39,7 @@ func encodeStruct(s *types.Struct, v *Value, w *writer, path string, depth int) 
 	if v.Kind != Struct {
 		return fail(path, w.bits, Range, "not a struct")
 	}
-	if depth > maxDepth {
+	if depth = deeper(s, depth); depth > maxDepth {
 		return fail(path, w.bits, Range, "structs lie more than %d deep in each other", maxDepth)
 	}
 	before := *w
@@ -216,7 +216,7 @@ func encodeType(t types.Type, v *Value, w *writer, path string, depth int) *Erro
 	case *types.Vector:
 		return encodeVector(t, v, w, path, depth)
 	case *types.Struct:
-		return encodeStruct(t, v, w, path, depth+1)
+		return encodeStruct(t, v, w, path, depth)
 	}
 	panic(fmt.Sprintf("interp: type %T", t))
 }

@@ -44,7 +44,10 @@ func File(f *types.File) []byte {
 func Struct(s *types.Struct) []Vector {
 	samples := Samples(s)
 	var all []Vector
-	for _, sample := range samples {
+	for i, sample := range samples {
+		if i > 0 && len(sample.Bytes) > longest {
+			continue // the smallest shows as much
+		}
 		all = append(all, Vector{Type: s.Name, Bytes: sample.Bytes, Fields: interp.JSON(s, sample.Value)})
 	}
 	return append(all, refused(s, samples)...)
@@ -57,7 +60,8 @@ func Samples(s *types.Struct) []interp.Sampled {
 	return interp.Samples(s, h.Sum64())
 }
 
-// longest is the size of the largest message in which every byte is changed to find the ways to refuse it.
+// longest is the size of the largest vector but the smallest of a struct, and of the largest message in which every byte
+// is changed to find the ways to refuse it.
 const longest = 1 << 10
 
 // refused finds for each reason the first bytes that give it, by spoiling good ones in each place.
