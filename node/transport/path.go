@@ -15,7 +15,7 @@ type path struct {
 	out    int
 
 	challenge   [8]byte
-	challengeAt instant // when the outstanding challenge was sent; never if there is none
+	challengeAt instant // since when an answer is awaited; never if none is
 	tries       int
 	pending     bool // the challenge has to be sent
 }
@@ -34,13 +34,12 @@ func (p *path) room() int {
 }
 
 // ask prepares a challenge.
-func (p *path) ask(random func() uint64) {
+func (p *path) ask(now instant, random func() uint64) {
 	v := random()
 	for i := range p.challenge {
 		p.challenge[i] = byte(v >> (8 * i))
 	}
-	p.pending = true
-	p.tries = 0
+	p.pending, p.challengeAt, p.tries = true, now, 0
 }
 
 // timeout repeats a challenge that was not answered. It reports false when the
@@ -49,11 +48,9 @@ func (p *path) timeout(now instant, wait time.Duration) bool {
 	if p.challengeAt == 0 || now < p.challengeAt.add(wait) {
 		return true
 	}
-	if p.tries >= challengeTries {
-		return false
-	}
-	p.pending = true
-	return true
+	p.tries++
+	p.pending, p.challengeAt = true, now
+	return p.tries < challengeTries
 }
 
 // sameHost reports whether two addresses differ in the port at most: a NAT that

@@ -121,8 +121,7 @@ func (c *state) pollPaths(now instant, buf []byte) (int, netip.AddrPort) {
 		c.seg.Type = wire.SegmentTypeChallenge
 		c.seg.Challenge.Bytes = p.challenge
 		n := c.pathPacket(now, buf)
-		p.pending, p.challengeAt, p.out = false, now, p.out+n
-		p.tries++
+		p.pending, p.out = false, p.out+n
 		return n, p.to
 	}
 	return 0, netip.AddrPort{}
@@ -215,7 +214,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		}
 	}
 	acked := len(b.buf) > 0
-	c.addPath(now, &b)
+	c.addPath(&b)
 	if may {
 		c.addControl(&b)
 		c.addStreams(&b)
@@ -278,7 +277,7 @@ func (c *state) pace(now instant, size int) {
 }
 
 // addPath adds what proves addresses and belongs on the path in use.
-func (c *state) addPath(now instant, b *builder) {
+func (c *state) addPath(b *builder) {
 	if c.respond.pending && c.respond.to == c.path.to {
 		c.seg.Type = wire.SegmentTypeResponse
 		c.seg.Challenge.Bytes = c.respond.bytes
@@ -290,8 +289,7 @@ func (c *state) addPath(now instant, b *builder) {
 		c.seg.Type = wire.SegmentTypeChallenge
 		c.seg.Challenge.Bytes = c.path.challenge
 		if b.add(&c.seg) {
-			c.path.pending, c.path.challengeAt, b.eliciting = false, now, true
-			c.path.tries++
+			c.path.pending, b.eliciting = false, true
 		}
 	}
 }

@@ -178,12 +178,12 @@ func (c *state) arrivedOn(now instant, from netip.AddrPort, number int64, size i
 			c.fallback = &old
 		}
 		c.path = path{to: from, factor: rebindFactor, in: size}
-		c.path.ask(c.random.Uint64)
+		c.path.ask(now, c.random.Uint64)
 	case c.probing != nil && c.probing.to == from:
 		c.probing.in += size
 	default:
 		c.probing = &path{to: from, factor: rebindFactor, in: size}
-		c.probing.ask(c.random.Uint64)
+		c.probing.ask(now, c.random.Uint64)
 	}
 }
 
@@ -554,7 +554,7 @@ func (c *state) pathTimeout(now instant) {
 	if !c.path.timeout(now, c.challengeWait()) {
 		// Nobody answers there: whoever sent from that address was not the peer, or
 		// it has moved on.
-		c.path.challengeAt = 0
+		c.path.challengeAt, c.path.pending = 0, false
 		if c.fallback != nil {
 			c.path, c.fallback = *c.fallback, nil
 		}
