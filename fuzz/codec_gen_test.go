@@ -271,3 +271,6 @@ func testLengths(t *testing.T, targets []target) {
 		}
 	}
 }
+
+// allTargets holds the types of all sources.
+var allTargets = [][]target{chatTargets, directoryTargets, envelopeTargets, keysTargets, loginTargets, newcomerTargets, peerTargets, packetTargets, segmentTargets, sessionTargets, storeTargets}

@@ -13,13 +13,15 @@ import (
 	"sotto/wire/codec"
 )
 
+// reasons gives the sentinel of generated code for a reason of the interpreter.
+var reasons = map[interp.Reason]error{
+	interp.Short: codec.ErrShort, interp.Trailing: codec.ErrTrailing, interp.Range: codec.ErrRange, interp.Const: codec.ErrConst,
+	interp.Enum: codec.ErrEnum, interp.Checksum: codec.ErrChecksum, interp.NotCanonical: codec.ErrNotCanonical, interp.UTF8: codec.ErrUTF8,
+}
+
 // The oracle of the generated tests is the interpreter over the same sources.
 func init() {
 	p := specProgram()
-	kinds := map[interp.Reason]error{
-		interp.Short: codec.ErrShort, interp.Trailing: codec.ErrTrailing, interp.Range: codec.ErrRange, interp.Const: codec.ErrConst,
-		interp.Enum: codec.ErrEnum, interp.Checksum: codec.ErrChecksum, interp.NotCanonical: codec.ErrNotCanonical, interp.UTF8: codec.ErrUTF8,
-	}
 	structs := map[string]*types.Struct{}
 	for _, s := range p.Structs() {
 		structs[s.Name] = s
@@ -28,7 +30,7 @@ func init() {
 		_, n, err := interp.Decode(structs[name], in)
 		var e *interp.Error
 		if errors.As(err, &e) {
-			return 0, kinds[e.Reason], e.Offset
+			return 0, reasons[e.Reason], e.Offset
 		}
 		return n, nil, 0
 	}

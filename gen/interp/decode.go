@@ -318,10 +318,10 @@ func (d *structDecoder) pad(p *types.Pad) *Error {
 	at := d.r.pos
 	for (d.r.pos-d.start)%(8*int(p.To)) != 0 {
 		if d.r.left() < 8 {
-			return fail(d.path, at, Short, "the padding does not fit")
+			return fail(join(d.path, "padding"), at, Short, "%d bytes left", d.r.left()/8)
 		}
 		if b := d.r.bytes(1)[0]; b != 0 {
-			return fail(d.path, at, Const, "padding is not zero")
+			return fail(join(d.path, "padding"), at, Const, "not zero")
 		}
 	}
 	d.out.Fields = append(d.out.Fields, Field{Name: "", Value: &Value{Kind: Bytes, At: at, Bits: d.r.pos - at, Bytes: d.r.in[at/8 : d.r.pos/8]}, Hidden: true})

@@ -121,7 +121,7 @@ func TestRefused(t *testing.T) {
 		{"varint", `struct { varint a; } M;`, "4001", "a", 0, interp.NotCanonical},
 		{"leb128", `struct { leb128 a; } M;`, "8000", "a", 0, interp.NotCanonical},
 		{"text", `struct { @utf8 a<0..9>; } M;`, "01 ff", "a", 0, interp.UTF8},
-		{"padding", `struct { uint8 a; @pad(4); } M;`, "01 000100", "", 1, interp.Const},
+		{"padding", `struct { uint8 a; @pad(4); } M;`, "01 000100", "padding", 1, interp.Const},
 		{"presence", `struct { optional<uint8> a; } M;`, "02 00", "a", 0, interp.Range},
 		{"size", `struct { opaque a[..]; } M @max(2);`, "010203", "", 0, interp.Range},
 		{"nested", `struct { uint8 x; uint8 y = 1; } E; struct { E all[..]; } M;`, "0001 0002", "all[1].y", 3, interp.Const},
