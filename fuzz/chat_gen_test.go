@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var chatWireTargets = []target{
+var chatTargets = []target{
 	{
 		name: "FrameHeader", make: func() message { return new(wire.FrameHeader) },
 		canonical: true, greedy: false,
@@ -331,10 +331,10 @@ var chatWireTargets = []target{
 	},
 }
 
-func FuzzChatWire(f *testing.F) { fuzzTargets(f, chatWireTargets) }
+func FuzzChatWire(f *testing.F) { fuzzTargets(f, chatTargets) }
 
-func TestChatWireTruncated(t *testing.T) { testTruncated(t, chatWireTargets) }
+func TestChatWireTruncated(t *testing.T) { testTruncated(t, chatTargets) }
 
-func TestChatWireTrailing(t *testing.T) { testTrailing(t, chatWireTargets) }
+func TestChatWireTrailing(t *testing.T) { testTrailing(t, chatTargets) }
 
-func TestChatWireLengths(t *testing.T) { testLengths(t, chatWireTargets) }
+func TestChatWireLengths(t *testing.T) { testLengths(t, chatTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var directoryWireTargets = []target{
+var directoryTargets = []target{
 	{
 		name: "Manifest", make: func() message { return new(wire.Manifest) },
 		canonical: true, greedy: false,
@@ -101,10 +101,10 @@ var directoryWireTargets = []target{
 	},
 }
 
-func FuzzDirectoryWire(f *testing.F) { fuzzTargets(f, directoryWireTargets) }
+func FuzzDirectoryWire(f *testing.F) { fuzzTargets(f, directoryTargets) }
 
-func TestDirectoryWireTruncated(t *testing.T) { testTruncated(t, directoryWireTargets) }
+func TestDirectoryWireTruncated(t *testing.T) { testTruncated(t, directoryTargets) }
 
-func TestDirectoryWireTrailing(t *testing.T) { testTrailing(t, directoryWireTargets) }
+func TestDirectoryWireTrailing(t *testing.T) { testTrailing(t, directoryTargets) }
 
-func TestDirectoryWireLengths(t *testing.T) { testLengths(t, directoryWireTargets) }
+func TestDirectoryWireLengths(t *testing.T) { testLengths(t, directoryTargets) }

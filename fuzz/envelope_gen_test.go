@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var envelopeWireTargets = []target{
+var envelopeTargets = []target{
 	{
 		name: "EnvelopeHeader", make: func() message { return new(wire.EnvelopeHeader) },
 		canonical: true, greedy: false,
@@ -182,10 +182,10 @@ var envelopeWireTargets = []target{
 	},
 }
 
-func FuzzEnvelopeWire(f *testing.F) { fuzzTargets(f, envelopeWireTargets) }
+func FuzzEnvelopeWire(f *testing.F) { fuzzTargets(f, envelopeTargets) }
 
-func TestEnvelopeWireTruncated(t *testing.T) { testTruncated(t, envelopeWireTargets) }
+func TestEnvelopeWireTruncated(t *testing.T) { testTruncated(t, envelopeTargets) }
 
-func TestEnvelopeWireTrailing(t *testing.T) { testTrailing(t, envelopeWireTargets) }
+func TestEnvelopeWireTrailing(t *testing.T) { testTrailing(t, envelopeTargets) }
 
-func TestEnvelopeWireLengths(t *testing.T) { testLengths(t, envelopeWireTargets) }
+func TestEnvelopeWireLengths(t *testing.T) { testLengths(t, envelopeTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var keysWireTargets = []target{
+var keysTargets = []target{
 	{
 		name: "Sealed", make: func() message { return new(wire.Sealed) },
 		canonical: true, greedy: false,
@@ -441,10 +441,10 @@ var keysWireTargets = []target{
 	},
 }
 
-func FuzzKeysWire(f *testing.F) { fuzzTargets(f, keysWireTargets) }
+func FuzzKeysWire(f *testing.F) { fuzzTargets(f, keysTargets) }
 
-func TestKeysWireTruncated(t *testing.T) { testTruncated(t, keysWireTargets) }
+func TestKeysWireTruncated(t *testing.T) { testTruncated(t, keysTargets) }
 
-func TestKeysWireTrailing(t *testing.T) { testTrailing(t, keysWireTargets) }
+func TestKeysWireTrailing(t *testing.T) { testTrailing(t, keysTargets) }
 
-func TestKeysWireLengths(t *testing.T) { testLengths(t, keysWireTargets) }
+func TestKeysWireLengths(t *testing.T) { testLengths(t, keysTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var loginWireTargets = []target{
+var loginTargets = []target{
 	{
 		name: "M1", make: func() message { return new(wire.M1) },
 		canonical: true, greedy: false,
@@ -646,10 +646,10 @@ var loginWireTargets = []target{
 	},
 }
 
-func FuzzLoginWire(f *testing.F) { fuzzTargets(f, loginWireTargets) }
+func FuzzLoginWire(f *testing.F) { fuzzTargets(f, loginTargets) }
 
-func TestLoginWireTruncated(t *testing.T) { testTruncated(t, loginWireTargets) }
+func TestLoginWireTruncated(t *testing.T) { testTruncated(t, loginTargets) }
 
-func TestLoginWireTrailing(t *testing.T) { testTrailing(t, loginWireTargets) }
+func TestLoginWireTrailing(t *testing.T) { testTrailing(t, loginTargets) }
 
-func TestLoginWireLengths(t *testing.T) { testLengths(t, loginWireTargets) }
+func TestLoginWireLengths(t *testing.T) { testLengths(t, loginTargets) }

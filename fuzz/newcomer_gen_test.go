@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var newcomerWireTargets = []target{
+var newcomerTargets = []target{
 	{
 		name: "KeyAsk", make: func() message { return new(wire.KeyAsk) },
 		canonical: true, greedy: false,
@@ -59,10 +59,10 @@ var newcomerWireTargets = []target{
 	},
 }
 
-func FuzzNewcomerWire(f *testing.F) { fuzzTargets(f, newcomerWireTargets) }
+func FuzzNewcomerWire(f *testing.F) { fuzzTargets(f, newcomerTargets) }
 
-func TestNewcomerWireTruncated(t *testing.T) { testTruncated(t, newcomerWireTargets) }
+func TestNewcomerWireTruncated(t *testing.T) { testTruncated(t, newcomerTargets) }
 
-func TestNewcomerWireTrailing(t *testing.T) { testTrailing(t, newcomerWireTargets) }
+func TestNewcomerWireTrailing(t *testing.T) { testTrailing(t, newcomerTargets) }
 
-func TestNewcomerWireLengths(t *testing.T) { testLengths(t, newcomerWireTargets) }
+func TestNewcomerWireLengths(t *testing.T) { testLengths(t, newcomerTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var packetWireTargets = []target{
+var packetTargets = []target{
 	{
 		name: "Origin", make: func() message { return new(wire.Origin) },
 		canonical: true, greedy: false,
@@ -34,10 +34,10 @@ var packetWireTargets = []target{
 	},
 }
 
-func FuzzPacketWire(f *testing.F) { fuzzTargets(f, packetWireTargets) }
+func FuzzPacketWire(f *testing.F) { fuzzTargets(f, packetTargets) }
 
-func TestPacketWireTruncated(t *testing.T) { testTruncated(t, packetWireTargets) }
+func TestPacketWireTruncated(t *testing.T) { testTruncated(t, packetTargets) }
 
-func TestPacketWireTrailing(t *testing.T) { testTrailing(t, packetWireTargets) }
+func TestPacketWireTrailing(t *testing.T) { testTrailing(t, packetTargets) }
 
-func TestPacketWireLengths(t *testing.T) { testLengths(t, packetWireTargets) }
+func TestPacketWireLengths(t *testing.T) { testLengths(t, packetTargets) }

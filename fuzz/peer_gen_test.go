@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var peerWireTargets = []target{
+var peerTargets = []target{
 	{
 		name: "P1", make: func() message { return new(wire.P1) },
 		canonical: true, greedy: false,
@@ -82,10 +82,10 @@ var peerWireTargets = []target{
 	},
 }
 
-func FuzzPeerWire(f *testing.F) { fuzzTargets(f, peerWireTargets) }
+func FuzzPeerWire(f *testing.F) { fuzzTargets(f, peerTargets) }
 
-func TestPeerWireTruncated(t *testing.T) { testTruncated(t, peerWireTargets) }
+func TestPeerWireTruncated(t *testing.T) { testTruncated(t, peerTargets) }
 
-func TestPeerWireTrailing(t *testing.T) { testTrailing(t, peerWireTargets) }
+func TestPeerWireTrailing(t *testing.T) { testTrailing(t, peerTargets) }
 
-func TestPeerWireLengths(t *testing.T) { testLengths(t, peerWireTargets) }
+func TestPeerWireLengths(t *testing.T) { testLengths(t, peerTargets) }

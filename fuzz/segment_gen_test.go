@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var segmentWireTargets = []target{
+var segmentTargets = []target{
 	{
 		name: "PadSegment", make: func() message { return new(wire.PadSegment) },
 		canonical: true, greedy: true,
@@ -205,10 +205,10 @@ var segmentWireTargets = []target{
 	},
 }
 
-func FuzzSegmentWire(f *testing.F) { fuzzTargets(f, segmentWireTargets) }
+func FuzzSegmentWire(f *testing.F) { fuzzTargets(f, segmentTargets) }
 
-func TestSegmentWireTruncated(t *testing.T) { testTruncated(t, segmentWireTargets) }
+func TestSegmentWireTruncated(t *testing.T) { testTruncated(t, segmentTargets) }
 
-func TestSegmentWireTrailing(t *testing.T) { testTrailing(t, segmentWireTargets) }
+func TestSegmentWireTrailing(t *testing.T) { testTrailing(t, segmentTargets) }
 
-func TestSegmentWireLengths(t *testing.T) { testLengths(t, segmentWireTargets) }
+func TestSegmentWireLengths(t *testing.T) { testLengths(t, segmentTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var sessionWireTargets = []target{
+var sessionTargets = []target{
 	{
 		name: "PacketKeyInfo", make: func() message { return new(wire.PacketKeyInfo) },
 		canonical: true, greedy: true,
@@ -75,10 +75,10 @@ var sessionWireTargets = []target{
 	},
 }
 
-func FuzzSessionWire(f *testing.F) { fuzzTargets(f, sessionWireTargets) }
+func FuzzSessionWire(f *testing.F) { fuzzTargets(f, sessionTargets) }
 
-func TestSessionWireTruncated(t *testing.T) { testTruncated(t, sessionWireTargets) }
+func TestSessionWireTruncated(t *testing.T) { testTruncated(t, sessionTargets) }
 
-func TestSessionWireTrailing(t *testing.T) { testTrailing(t, sessionWireTargets) }
+func TestSessionWireTrailing(t *testing.T) { testTrailing(t, sessionTargets) }
 
-func TestSessionWireLengths(t *testing.T) { testLengths(t, sessionWireTargets) }
+func TestSessionWireLengths(t *testing.T) { testLengths(t, sessionTargets) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var storeWireTargets = []target{
+var storeTargets = []target{
 	{
 		name: "StorePutUser", make: func() message { return new(wire.StorePutUser) },
 		canonical: true, greedy: false,
@@ -117,10 +117,10 @@ var storeWireTargets = []target{
 	},
 }
 
-func FuzzStoreWire(f *testing.F) { fuzzTargets(f, storeWireTargets) }
+func FuzzStoreWire(f *testing.F) { fuzzTargets(f, storeTargets) }
 
-func TestStoreWireTruncated(t *testing.T) { testTruncated(t, storeWireTargets) }
+func TestStoreWireTruncated(t *testing.T) { testTruncated(t, storeTargets) }
 
-func TestStoreWireTrailing(t *testing.T) { testTrailing(t, storeWireTargets) }
+func TestStoreWireTrailing(t *testing.T) { testTrailing(t, storeTargets) }
 
-func TestStoreWireLengths(t *testing.T) { testLengths(t, storeWireTargets) }
+func TestStoreWireLengths(t *testing.T) { testLengths(t, storeTargets) }
