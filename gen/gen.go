@@ -72,3 +72,14 @@ func Compile(sources []*diag.Source, o Options) ([]Output, error) {
 	}
 	return out, nil
 }
+
+// Format returns a source in the form that the repository keeps, or an error
+// that shows why it can't be parsed.
+func Format(s *diag.Source) (string, error) {
+	errs := &diag.List{}
+	syntax.Parse(s, errs)
+	if err := errs.Err(); err != nil {
+		return "", err
+	}
+	return syntax.Format(s), nil
+}

@@ -20,10 +20,11 @@ const usage = `usage:
   wiregen [-o DIR] [-pkg NAME] [-runtime PATH] FILE.wire|DIR...   compile
           [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N]
   wiregen check FILE.wire|DIR...                                  diagnostics only
+  wiregen fmt [-l] [-w] FILE.wire|DIR...                          format
 
 All files that are named are one program; a folder stands for the .wire files in
-it and below. The Go code of x.wire goes to DIR/x_gen.go, and generated files of
-sources that are gone are removed.
+it and below. The Go code of x.wire goes to DIR/x_gen.go. What an earlier run wrote
+to DIR and this one does not is removed, so each run has a folder of its own.
 `
 
 func main() {
@@ -36,8 +37,13 @@ func main() {
 }
 
 func run(args []string, stdout io.Writer) error {
-	if len(args) > 0 && args[0] == "check" {
-		return check(args[1:], stdout)
+	if len(args) > 0 {
+		switch args[0] {
+		case "check":
+			return check(args[1:], stdout)
+		case "fmt":
+			return format(args[1:], stdout)
+		}
 	}
 	return compile(args)
 }
@@ -160,7 +166,7 @@ func write(dir string, outputs []gen.Output) error {
 	}
 	for _, e := range entries {
 		made := slices.ContainsFunc(outputs, func(o gen.Output) bool { return o.Name == e.Name() })
-		if made || e.IsDir() || !strings.HasSuffix(e.Name(), "_gen.go") {
+		if made || e.IsDir() {
 			continue
 		}
 		name := filepath.Join(dir, e.Name())
