@@ -42,7 +42,6 @@ func testEngine(t *testing.T, open func(testing.TB) Engine) {
 		{"AppendAfterAck", testAppendAfterAck},
 		{"AckTellsSender", testAckTellsSender},
 		{"Quota", testQuota},
-		{"NotesAreCapped", testNotesAreCapped},
 		{"ReadPages", testReadPages},
 		{"Marks", testMarks},
 		{"Attack68MarksSurviveClockJumps", testMarksSurviveClockJumps},
@@ -333,51 +332,6 @@ func testQuota(f *fixture) {
 	}
 	f.do(ackOp("Alice", last))
 	f.do(appendOp("Bob", "Alice", n+1, "x"))
-}
-
-// "Receipts have their own cap, oldest dropped."
-func testNotesAreCapped(f *fixture) {
-	f.users("Alice", "Bob")
-	const over = 50
-	var wg sync.WaitGroup
-	for w := range 20 {
-		wg.Go(func() {
-			for n := w; n < MaxEnvelopes; n += 20 {
-				f.do(appendOp("Bob", "Alice", n, "x"))
-			}
-		})
-	}
-	wg.Wait()
-	f.refused(appendOp("Bob", "Alice", MaxEnvelopes, "x"), ErrFull)
-	f.do(ackOp("Alice", ^Seq(0)))
-	var last Seq
-	for n := range over {
-		last = f.do(appendOp("Bob", "Alice", MaxEnvelopes+n, "x")).Seq
-	}
-	before := f.items("Bob")
-	f.do(ackOp("Alice", last))
-	after := f.items("Bob")
-	if len(before) != MaxNotes || len(after) != MaxNotes {
-		f.Fatalf("%d notes, then %d; want %d", len(before), len(after), MaxNotes)
-	}
-	if before[over].Seq != after[0].Seq {
-		f.Errorf("the oldest note left is %d, want %d", after[0].Seq, before[over].Seq)
-	}
-	// Notes don't count for the quota of envelopes.
-	f.do(appendOp("Alice", "Bob", 1, "x"))
-	// What was pushed out can still be learned.
-	if res := f.do(appendOp("Bob", "Alice", 0, "x")); !res.Acked {
-		f.Errorf("got %+v, want acked", res)
-	}
-	// One mailbox at its cap that acks to itself keeps its count.
-	self := f.do(appendOp("Bob", "Bob", 7, "memo"))
-	f.do(ackOp("Bob", self.Seq))
-	f.holds("Bob", "delivered:Bob:message 00000007")
-	f.do(ackOp("Bob", ^Seq(0)))
-	f.holds("Bob")
-	f.do(appendOp("Bob", "Alice", 99_999, "x"))
-	f.do(ackOp("Alice", ^Seq(0)))
-	f.holds("Bob", "delivered:Alice:message 00099999")
 }
 
 func testReadPages(f *fixture) {
