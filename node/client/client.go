@@ -1,0 +1,236 @@
+package client
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"sotto/node/client/profile"
+	"sotto/node/keys"
+	"sotto/node/login/classic"
+	"sotto/node/transport"
+)
+
+// A Config says who logs in where. User, Password, Servers, ServerKey and
+// Profile must be set.
+type Config struct {
+	User      string
+	Password  []byte           // wiped by Open
+	Servers   []netip.AddrPort // the addresses of one server, tried in order
+	ServerKey *keys.PublicKey  // the pinned key
+	Profile   *profile.Profile // of this user on this server; the caller closes it after the Client
+
+	Listen   func(server netip.AddrPort) (net.PacketConn, error) // nil: Listen
+	Random   io.Reader                                           // nil: crypto/rand
+	Now      func() time.Time                                    // nil: time.Now
+	Patience time.Duration                                       // how long a login may take; 0: 30 s
+	Stretch  classic.Stretch                                     // weaker only in tests
+	Relay    bool                                                // never dial other users: all messages go by the server
+}
+
+// patience is how long a login may take, with the puzzle and the password's
+// stretching on a slow machine. A server that answers nothing at all is given
+// up by the transport after 8 s.
+const patience = 30 * time.Second
+
+func (cfg *Config) defaults() {
+	if cfg.Listen == nil {
+		cfg.Listen = Listen
+	}
+	if cfg.Random == nil {
+		cfg.Random = rand.Reader
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Patience == 0 {
+		cfg.Patience = patience
+	}
+}
+
+// A Client is a user's session. All methods may be called from any goroutine.
+type Client struct {
+	cfg      Config
+	server   netip.AddrPort // the address that answered
+	user     string         // as registered
+	identity *keys.Identity // ours, unlocked by the first login; it stays in memory for the next ones
+	endpoint *transport.Endpoint
+	intros   *classic.Introductions
+
+	events chan Event
+	calls  chan func(*loop) // for the loop
+	disk   chan func()      // for the one goroutine that writes to the profile
+	room   chan struct{}    // one token per message that is not shown yet
+
+	ctx    context.Context // of everything that runs beside the loop
+	cancel context.CancelFunc
+	beside sync.WaitGroup // goroutines beside the loop
+	ended  chan struct{}  // closed when the loop has ended
+}
+
+const (
+	// keepAlive is how long a conn is silent before it shows signs of life,
+	// for the sake of NATs and of idleTimeout.
+	keepAlive = 10 * time.Second
+
+	// idleTimeout is after how long a conn without signs of life is lost.
+	idleTimeout = 35 * time.Second
+)
+
+// roomMax is how many messages may be on their way from a stream to the
+// screen. Who writes more waits for the reader; nothing is lost by it.
+const roomMax = 128
+
+// Open logs in and returns when the session stands. The errors are
+// *NoAnswerError, *ServerKeyError, *LoginError (wrong password: it wraps
+// classic.ErrPassword), *DirectoryError, and those of the profile.
+func Open(ctx context.Context, cfg Config) (*Client, error) {
+	defer clear(cfg.Password)
+	switch {
+	case len(cfg.Servers) == 0:
+		return nil, errors.New("client: no server address")
+	case cfg.ServerKey == nil:
+		return nil, errors.New("client: no server key")
+	case cfg.Profile == nil:
+		return nil, errors.New("client: no profile")
+	}
+	cfg.defaults()
+	c := &Client{
+		cfg:    cfg,
+		events: make(chan Event),
+		calls:  make(chan func(*loop), 64),
+		disk:   make(chan func(), 64),
+		room:   make(chan struct{}, roomMax),
+		ended:  make(chan struct{}),
+		intros: &classic.Introductions{Random: cfg.Random},
+	}
+	c.ctx, c.cancel = context.WithCancel(context.Background())
+	in, err := c.firstLogin(ctx)
+	if err != nil {
+		c.cancel()
+		if c.endpoint != nil {
+			c.endpoint.Close()
+		}
+		c.beside.Wait()
+		return nil, err
+	}
+	l, err := newLoop(ctx, c)
+	if err != nil {
+		c.cancel()
+		in.conn.CloseWithCode(0, "")
+		c.endpoint.Close()
+		c.beside.Wait()
+		return nil, err
+	}
+	l.linked(in)
+	go l.run()
+	c.goDo(c.writeDisk)
+	c.goDo(c.acceptPeers)
+	return c, nil
+}
+
+// Listen opens the socket for a server and for other users: on the loopback
+// interface if the server is there, so that nobody else can reach it.
+func Listen(server netip.AddrPort) (net.PacketConn, error) {
+	network, host := "udp4", ""
+	ip := server.Addr().Unmap()
+	if ip.Is6() {
+		network = "udp6"
+	}
+	if ip.IsLoopback() {
+		host = ip.String()
+	}
+	return net.ListenPacket(network, net.JoinHostPort(host, "0"))
+}
+
+// User gives our name as registered.
+func (c *Client) User() string { return c.user }
+
+// Server gives the address of the server.
+func (c *Client) Server() netip.AddrPort { return c.server }
+
+// Events gives the stream of events. It must be read for the client to go on;
+// it is closed after Close, or after an Ended event.
+func (c *Client) Events() <-chan Event { return c.events }
+
+// Counters gives the transport's counters, for those who want to see what was
+// dropped.
+func (c *Client) Counters() transport.Counters { return c.endpoint.Counters() }
+
+// Close logs out and ends everything. What is not sent yet stays in the outbox
+// for the next run.
+func (c *Client) Close() error {
+	c.logout()
+	c.cancel()
+	<-c.ended
+	err := c.endpoint.Close()
+	c.beside.Wait()
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	return nil
+}
+
+// do runs f in the loop and returns when it has run.
+func (c *Client) do(ctx context.Context, f func(*loop)) error {
+	ran := make(chan struct{})
+	select {
+	case c.calls <- func(l *loop) { f(l); close(ran) }:
+	case <-c.ended:
+		return ErrClosed
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-ran:
+		return nil
+	case <-c.ended:
+		return ErrClosed
+	}
+}
+
+// tell runs f in the loop some time; not at all if the client ends first.
+func (c *Client) tell(f func(*loop)) {
+	select {
+	case c.calls <- f:
+	case <-c.ended:
+	}
+}
+
+// goDo runs f beside the loop. f ends when c.ctx does.
+func (c *Client) goDo(f func()) {
+	c.beside.Add(1)
+	go func() {
+		defer c.beside.Done()
+		f()
+	}()
+}
+
+// writeDisk runs what is to be written to the profile, in order. One writer
+// keeps the news of a message in their order on disk, too.
+func (c *Client) writeDisk() {
+	for {
+		select {
+		case f := <-c.disk:
+			f()
+		case <-c.ctx.Done():
+			return
+		}
+	}
+}
+
+// write queues f for the disk, from beside the loop.
+func (c *Client) write(f func()) bool {
+	select {
+	case c.disk <- f:
+		return true
+	case <-c.ctx.Done():
+		return false
+	}
+}

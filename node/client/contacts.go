@@ -1,0 +1,233 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"sotto/node/client/profile"
+	"sotto/node/keys"
+	"sotto/wire"
+)
+
+// A User is one line of List.
+type User struct {
+	Name       string
+	Online     bool
+	Verified   bool // his key has been compared
+	KeyChanged bool // and the new key is not accepted
+}
+
+// takeEntries takes what a manifest says of the users' keys, after it was
+// checked and stored.
+func (l *loop) takeEntries(in *login) {
+	l.version = in.manifest.Seen().Version
+	if err := l.setPeers(in.peers); err != nil {
+		l.emit(Notice{err.Error()})
+	}
+	for _, e := range in.manifest.Entries() {
+		if ct := l.contacts[keys.Fold(e.Name)]; ct != nil {
+			ct.name = e.Name
+		}
+	}
+	for _, name := range in.changed {
+		if ct := l.contacts[keys.Fold(name)]; ct != nil && ct.changed != nil {
+			l.emit(KeyChanged{User: ct.name, Fingerprint: ct.changed.Fingerprint()})
+			l.stop(ct)
+		}
+	}
+}
+
+// setPeers takes the keys that the profile holds.
+func (l *loop) setPeers(peers []profile.Peer) error {
+	for _, p := range peers {
+		key, err := publicKey(p.Key)
+		if err != nil {
+			return fmt.Errorf("client: the known key of %s: %w", p.Name, err)
+		}
+		var changed *keys.PublicKey
+		if p.Changed != nil {
+			if changed, err = publicKey(p.Changed); err != nil {
+				return fmt.Errorf("client: the new key of %s: %w", p.Name, err)
+			}
+		}
+		ct := l.contacts[keys.Fold(p.Name)]
+		if ct == nil {
+			ct = &contact{name: p.Name}
+			ct.out.to = p.Name
+			l.contacts[keys.Fold(p.Name)] = ct
+		}
+		ct.key, ct.changed = key, changed
+	}
+	return nil
+}
+
+// publicKey reads a key as the profile holds it: its modulus.
+func publicKey(modulus []byte) (*keys.PublicKey, error) {
+	var m wire.Rsa
+	if len(modulus) != len(m) {
+		return nil, fmt.Errorf("%d bytes, want %d", len(modulus), len(m))
+	}
+	copy(m[:], modulus)
+	return keys.NewPublicKey(m)
+}
+
+// stop ends sending to somebody whose key changed. What nobody else has yet is
+// sealed to the old key: it fails, and its text becomes a draft.
+func (l *loop) stop(ct *contact) {
+	for _, o := range slices.Clone(ct.out.queue) {
+		if o.place == placeHeld {
+			continue
+		}
+		if o.text != "" {
+			ct.drafts = append(ct.drafts, o.text)
+		}
+		l.fail(ct, o, ct.name+"'s key changed before it was sent")
+	}
+}
+
+// contact gives the user of a name in any case, other than ourselves.
+func (l *loop) contact(name string) (*contact, error) {
+	if ct := l.contacts[keys.Fold(name)]; ct != nil {
+		return ct, nil
+	}
+	var names []string
+	for _, ct := range l.contacts {
+		names = append(names, ct.name)
+	}
+	slices.Sort(names)
+	return nil, &UnknownUserError{Name: name, Nearest: nearest(name, names)}
+}
+
+// List asks the server who is online and gives all users, ourselves among
+// them, in the order of their names.
+func (c *Client) List(ctx context.Context) ([]User, error) {
+	k, err := c.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := c.ask(ctx, k, &wire.Request{Type: wire.RequestTypeList})
+	if err != nil {
+		return nil, err
+	}
+	var users []User
+	err = c.do(ctx, func(l *loop) {
+		l.takeList(reply)
+		for _, u := range reply.List.Users {
+			user := User{Name: u.Name, Online: u.Online == wire.OnlineOnline}
+			if ct := l.contacts[keys.Fold(u.Name)]; ct != nil {
+				user.Verified, user.KeyChanged = ct.verified, ct.changed != nil
+			}
+			users = append(users, user)
+		}
+	})
+	return users, err
+}
+
+// session gives the link with the server, or ErrNoContact.
+func (c *Client) session(ctx context.Context) (k *link, err error) {
+	if err := c.do(ctx, func(l *loop) { k = l.link }); err != nil {
+		return nil, err
+	}
+	if k == nil {
+		return nil, ErrNoContact
+	}
+	return k, nil
+}
+
+// A Comparison is what two people read to each other to know that nobody is
+// between them.
+type Comparison struct {
+	User        string
+	Number      string // 60 digits, the same on both sides
+	Fingerprint string // of the key that counts: the new one, if it changed
+	Changed     bool   // the key is new and not accepted yet
+	Verified    bool
+}
+
+// Compare gives what to compare with a user.
+func (c *Client) Compare(ctx context.Context, name string) (Comparison, error) {
+	var out Comparison
+	var failed error
+	err := c.do(ctx, func(l *loop) {
+		ct, err := l.contact(name)
+		if err != nil {
+			failed = err
+			return
+		}
+		key := ct.key
+		if ct.changed != nil {
+			key = ct.changed
+		}
+		out = Comparison{
+			User: ct.name,
+			Number: keys.SafetyNumber(
+				keys.Party{Name: c.user, Key: c.identity.Public().Id()},
+				keys.Party{Name: ct.name, Key: key.Id()}),
+			Fingerprint: key.Fingerprint(),
+			Changed:     ct.changed != nil,
+			Verified:    ct.verified && ct.changed == nil,
+		}
+	})
+	return out, errors.Join(err, failed)
+}
+
+// ErrDigits says that digits typed by a person are not those of the key.
+var ErrDigits = errors.New("these are not the digits of the key")
+
+// digitsMin is how many digits of a fingerprint name a key: one group, as
+// people read them.
+const digitsMin = 5
+
+// Trust accepts a user's new key, which the digits (the beginning of its
+// fingerprint, five or more) name. It gives the texts that were kept as
+// drafts while sending was stopped.
+func (c *Client) Trust(ctx context.Context, name, digits string) (drafts []string, err error) {
+	var key *keys.PublicKey
+	var failed error
+	err = c.do(ctx, func(l *loop) {
+		ct, err := l.contact(name)
+		switch {
+		case err != nil:
+			failed = err
+		case ct.changed == nil:
+			failed = fmt.Errorf("%s's key has not changed", ct.name)
+		case !digitsOf(ct.changed.Fingerprint(), digits):
+			failed = ErrDigits
+		default:
+			name, key = ct.name, ct.changed
+		}
+	})
+	if err := errors.Join(err, failed); err != nil {
+		return nil, err
+	}
+	modulus := key.Modulus()
+	if err := c.cfg.Profile.AcceptPeer(ctx, name, modulus[:]); err != nil {
+		return nil, err
+	}
+	err = c.do(ctx, func(l *loop) {
+		ct, _ := l.contact(name)
+		if ct.changed != nil && ct.changed.Equal(key) {
+			ct.key, ct.changed, ct.verified = key, nil, false
+		}
+		drafts, ct.drafts = ct.drafts, nil
+	})
+	return drafts, err
+}
+
+// digitsOf reports whether the digits that a person typed begin a fingerprint.
+func digitsOf(fingerprint, typed string) bool {
+	typed = onlyDigits(typed)
+	return len(typed) >= digitsMin && strings.HasPrefix(onlyDigits(fingerprint), typed)
+}
+
+func onlyDigits(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= '0' && r <= '9' {
+			return r
+		}
+		return -1
+	}, s)
+}

@@ -1,0 +1,320 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"sotto/node/chat"
+	"sotto/node/keys"
+	"sotto/node/login/classic"
+	"sotto/node/transport"
+	"sotto/wire"
+)
+
+const (
+	// directWindow is how many messages may be on a direct conn without a
+	// receipt.
+	directWindow = 64
+
+	// receiptWait is how long a direct conn may go without the receipt of what
+	// is on it, besides the time that its bytes take at the slowest. After
+	// that the server gets the messages, too.
+	receiptWait = 3 * time.Second
+)
+
+// A direct is a conn with another user's own socket.
+type direct struct {
+	conn *transport.Conn
+	out  chan letter // to the goroutine that writes our messages; room for directWindow
+	due  time.Time   // when a receipt must have come; zero if none is awaited
+	open int         // messages without a receipt
+	size int         // their bytes
+}
+
+// take puts a message on the conn. It reports false if there is no room now.
+func (d *direct) take(now time.Time, o *outgoing) bool {
+	select {
+	case d.out <- o.letter():
+	default:
+		return false
+	}
+	o.place = placeDirect
+	d.open++
+	d.size += o.size
+	d.wait(now)
+	return true
+}
+
+// wait sets when the next receipt must come.
+func (d *direct) wait(now time.Time) {
+	d.due = now.Add(receiptWait + time.Duration(d.size)*time.Second/slowest)
+}
+
+// answered notes a receipt.
+func (d *direct) answered(now time.Time, o *outgoing) {
+	d.open--
+	d.size -= o.size
+	if d.wait(now); d.open <= 0 {
+		d.open, d.size, d.due = 0, 0, time.Time{}
+	}
+}
+
+// find looks for a direct conn: the server says where the user is and
+// introduces us.
+func (c *Client) find(k *link, name string) {
+	ctx, cancel := context.WithTimeout(c.ctx, directWait)
+	defer cancel()
+	reply, err := chat.Ask(ctx, k.conn, &wire.Request{Type: wire.RequestTypeLocate, Locate: wire.LocateRequest{Name: name}})
+	if err != nil || reply.Locate.State != wire.OnlineOnline {
+		var refused *chat.Refusal
+		c.tell(func(l *loop) {
+			ct := l.contacts[keys.Fold(name)]
+			switch {
+			case err == nil:
+				ct.out.route.away(l.cfg.Now())
+			case errors.As(err, &refused) && refused.Code == wire.RefusedCodeUnknownUser:
+				for o := ct.out.next(); o != nil; o = ct.out.next() {
+					l.fail(ct, o, refused.Error())
+				}
+			default:
+				ct.out.route.failed(l.cfg.Now())
+			}
+			l.pump(ct)
+		})
+		return
+	}
+	at := reply.Locate.Online
+	conn, err := c.dial(ctx, name, at)
+	c.tell(func(l *loop) {
+		ct := l.contacts[keys.Fold(name)]
+		if err != nil {
+			if ct.direct == nil {
+				ct.out.route.failed(l.cfg.Now())
+				l.pump(ct)
+			}
+			return
+		}
+		l.addDirect(ct, conn)
+	})
+}
+
+// dial makes a conn with a user to whom the server introduced us.
+func (c *Client) dial(ctx context.Context, name string, at wire.Located) (*transport.Conn, error) {
+	in := introduction(at.IntroId, at.IntroKey, c.user, name, c.cfg.Now(), at.LifeS)
+	hands, err := classic.NewPeerInitiator(c.cfg.Random, in)
+	if err != nil {
+		return nil, err
+	}
+	return c.endpoint.Dial(ctx, chat.AddrPort(&at.Address), initiator{hands})
+}
+
+func introduction(id wire.IntroId, key [32]byte, self, peer string, now time.Time, lifeS uint16) classic.Introduction {
+	return classic.Introduction{
+		Id: id, Key: key,
+		Self: self, Peer: peer,
+		Expires: now.Add(time.Duration(lifeS) * time.Second),
+	}
+}
+
+// acceptPeers takes the conns of users who dial us.
+func (c *Client) acceptPeers() {
+	for {
+		conn, err := c.endpoint.Accept(c.ctx)
+		if err != nil {
+			return
+		}
+		peer, ok := conn.Peer().(*classic.IntroducedPeer)
+		if !ok {
+			conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
+			continue
+		}
+		c.tell(func(l *loop) {
+			if ct := l.contacts[keys.Fold(peer.User)]; ct != nil {
+				l.addDirect(ct, conn)
+			} else {
+				conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
+			}
+		})
+	}
+}
+
+// addDirect takes a conn with a user, whoever dialed. The newest one carries
+// our messages: it is the one that certainly works.
+func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
+	conn.SetKeepAlive(keepAlive)
+	d := &direct{conn: conn, out: make(chan letter, directWindow)}
+	ct.directs = append(ct.directs, d)
+	if ct.direct == nil || ct.direct.open == 0 {
+		ct.direct = d
+	}
+	ct.out.route.connected()
+	name := ct.name
+	l.goDo(func() { l.readPeer(d, name) })
+	l.goDo(func() { l.writePeer(d, name) })
+	l.pump(ct)
+}
+
+// directLost takes a conn away. What was on it without a receipt goes by the
+// server; the recipient drops what he has already.
+func (l *loop) directLost(d *direct, why error) {
+	for _, ct := range l.contacts {
+		at := -1
+		for i, x := range ct.directs {
+			if x == d {
+				at = i
+			}
+		}
+		if at < 0 {
+			continue
+		}
+		ct.directs = append(ct.directs[:at], ct.directs[at+1:]...)
+		d.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+		if ct.direct != d {
+			return
+		}
+		ct.direct = nil
+		if ct.out.broke() > 0 {
+			ct.out.route.failed(l.cfg.Now())
+		} else {
+			ct.out.route = route{}
+		}
+		if len(ct.directs) > 0 {
+			ct.direct = ct.directs[len(ct.directs)-1]
+			ct.out.route.connected()
+		}
+		l.pump(ct)
+		return
+	}
+}
+
+// writePeer writes our messages to a conn, over one stream so that they stay
+// in order. The stream is opened with the first message.
+func (c *Client) writePeer(d *direct, name string) {
+	var w *chat.Writer
+	for {
+		var m letter
+		select {
+		case m = <-d.out:
+		case <-d.conn.Done():
+			return
+		case <-c.ctx.Done():
+			return
+		}
+		if w == nil {
+			s, err := d.conn.OpenStream(c.ctx)
+			if err != nil {
+				return // readPeer sees the conn end
+			}
+			w = chat.NewWriter(s)
+			c.goDo(func() { c.readReceipts(d, s, name) })
+		}
+		if m.load(c) != nil {
+			continue // delivered or failed meanwhile
+		}
+		item := &wire.PeerItem{Type: wire.PeerItemTypeEnvelope, Envelope: wire.PeerEnvelope{Envelope: m.sealed}}
+		if err := w.Item(item); err != nil {
+			d.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+			return
+		}
+	}
+}
+
+// readReceipts reads what a user answers to our messages.
+func (c *Client) readReceipts(d *direct, s *transport.Stream, name string) {
+	r := chat.NewReader(s, chat.MaxSignal)
+	for {
+		var item wire.PeerItem
+		if err := r.Item(&item); err != nil {
+			d.conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
+			return
+		}
+		if item.Type == wire.PeerItemTypeReceipt {
+			c.tell(func(l *loop) { l.peerReceipt(d, name, item.Receipt) })
+		}
+	}
+}
+
+// peerReceipt takes a recipient's word for a message. He can speak only of
+// those that went to him.
+func (l *loop) peerReceipt(d *direct, name string, r wire.PeerReceipt) {
+	ct := l.contacts[keys.Fold(name)]
+	o := ct.out.find(MessageID(r.Id))
+	if o == nil {
+		return
+	}
+	if o.place == placeDirect && ct.direct == d {
+		d.answered(l.cfg.Now(), o)
+	}
+	if r.Verdict == wire.PeerVerdictStored {
+		l.delivered(ct, o, true)
+	} else {
+		l.fail(ct, o, ct.name+" refused it: not acceptable there")
+	}
+	l.pump(ct)
+}
+
+// readPeer takes the streams of a user's conn until it ends.
+func (c *Client) readPeer(d *direct, name string) {
+	for {
+		s, err := d.conn.AcceptStream(c.ctx)
+		if err != nil {
+			break
+		}
+		c.goDo(func() { c.readEnvelopes(d, s, name) })
+	}
+	c.tell(func(l *loop) { l.directLost(d, d.conn.Err()) })
+}
+
+// readEnvelopes reads a user's messages and answers each after it is on our
+// disk.
+func (c *Client) readEnvelopes(d *direct, s *transport.Stream, name string) {
+	receipts := make(chan verdict, 2*directWindow)
+	c.goDo(func() { c.writeReceipts(d, s, receipts) })
+	r := chat.NewReader(s, chat.MaxPeerItem)
+	for {
+		var item wire.PeerItem
+		if err := r.Item(&item); err != nil {
+			return // the conn's end tells the rest
+		}
+		if item.Type != wire.PeerItemTypeEnvelope {
+			continue
+		}
+		c.open(parcel{
+			envelope: item.Envelope.Envelope,
+			via:      name,
+			done: func(v verdict) {
+				select {
+				case receipts <- v:
+				default: // he does not read his receipts
+					d.conn.CloseWithCode(uint64(wire.CloseCodeTooSlow), "")
+				}
+			},
+			failed: func(error) {}, // without a receipt he gives it to the server
+		})
+	}
+}
+
+func (c *Client) writeReceipts(d *direct, s *transport.Stream, receipts <-chan verdict) {
+	w := chat.NewWriter(s)
+	for {
+		var v verdict
+		select {
+		case v = <-receipts:
+		case <-d.conn.Done():
+			return
+		case <-c.ctx.Done():
+			return
+		}
+		said := wire.PeerVerdictStored
+		if v.refuse {
+			said = wire.PeerVerdictRefused
+		}
+		err := w.Item(&wire.PeerItem{Type: wire.PeerItemTypeReceipt, Receipt: wire.PeerReceipt{
+			Id: wire.MessageId(v.id), Verdict: said, TimeMs: uint64(c.cfg.Now().UnixMilli()),
+		}})
+		if err != nil {
+			return
+		}
+	}
+}

@@ -1,0 +1,40 @@
+// Package client is one user's side of a chat: it logs in, keeps the session,
+// sends and receives sealed messages, and says what happens as a stream of
+// typed events.
+//
+// A Client promises:
+//
+//   - A message that Send accepted is in the outbox on disk. From then on its
+//     fate is said: queued, sent, delivered, or failed with the reason. A kill
+//     of this program, of the server or of the recipient's program loses none
+//     that was said to be sent.
+//   - A message that arrived is on disk before its receipt leaves, is shown
+//     once, and in the order in which its sender wrote it. What is missing in
+//     between is shown as a gap.
+//   - It speaks to one server key, the one it was given. Nothing of the login,
+//     not even the user's name, leaves before that key has been used.
+//   - A user whose key changes is an alarm: sending to him stops until the new
+//     key is accepted.
+//   - Contact that is lost comes back by itself.
+//
+// Messages go from client to client: the server says where the recipient is
+// and the Client dials him on the same socket that serves the session with the
+// server. Where that fails, or nobody is there, the server takes the sealed
+// message and answers for it.
+//
+// One goroutine, the loop, owns the state of a Client. The rules it follows
+// stand in small structs that know nothing of sockets or clocks: holdback (the
+// order of what arrives), route (which way to a user), outgoing (the state of
+// a message) and backoff (when to try again). Everything that can block, from
+// a dial to an RSA signature, runs beside the loop and comes back to it as a
+// function to call.
+//
+// What lies on disk is kept by node/client/profile. The package draws nothing:
+// cmd/sotto renders the events.
+//
+// # Limitations
+//
+// One session per user: a second login ends the first. A message is one text
+// of at most 1 MiB. Who talks to whom, when, and how much is known to the
+// server, also for messages that go directly.
+package client

@@ -1,0 +1,290 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"time"
+
+	"sotto/node/chat"
+	"sotto/node/directory"
+	"sotto/node/keys"
+	"sotto/node/login/classic"
+	"sotto/node/transport"
+	"sotto/wire"
+)
+
+// askWait is how long the server may take to answer a request before the
+// session counts as lost. A long message may take longer: what a link carries
+// at the least is slowest, in bytes a second.
+const (
+	askWait = 5 * time.Second
+	slowest = 32 << 10
+)
+
+// A link is a session with the server while there is contact.
+type link struct {
+	conn *transport.Conn
+	acks chan uint64 // the latest position to acknowledge; holds one, the newest wins
+}
+
+// linked takes a new session.
+func (l *loop) linked(in *login) {
+	again := l.version > 0
+	l.link = &link{conn: in.conn, acks: make(chan uint64, 1)}
+	l.skew = in.skew
+	l.retry.reset()
+	l.retryAt = time.Time{}
+	l.emit(Connected{User: in.user, Server: in.conn.PeerAddr(), Again: again})
+	l.takeEntries(in)
+	for _, ct := range l.contacts {
+		ct.out.route.forget()
+		ct.retryAt = time.Time{}
+	}
+	k := l.link
+	l.goDo(func() {
+		if !again {
+			l.replay()
+		}
+		l.readControl(k, in.reader)
+	})
+	l.goDo(func() { writeAcks(l.ctx, k, in.control) })
+	l.goDo(func() { l.askPresence(k) })
+	l.pumpAll()
+}
+
+// lost says that a session is gone.
+func (l *loop) lost(k *link, why error) {
+	if l.link != k || l.over != nil {
+		return
+	}
+	l.link = nil
+	k.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+	var closed *transport.PeerClosed
+	if errors.As(why, &closed) {
+		switch wire.CloseCode(closed.Code) {
+		case wire.CloseCodeReplaced:
+			l.giveUp(ErrReplaced)
+			return
+		case wire.CloseCodeRemoved:
+			l.giveUp(ErrRemoved)
+			return
+		}
+	}
+	l.tryLater(why)
+}
+
+// tryLater sets when to log in again.
+func (l *loop) tryLater(why error) {
+	wait := l.retry.next(rand.Float64())
+	l.retryAt = l.cfg.Now().Add(wait)
+	l.emit(Lost{Why: why, Waiting: l.waiting(), Retry: wait})
+	for _, ct := range l.contacts {
+		l.sayQueued(ct)
+	}
+}
+
+// waiting counts the messages that nobody but us has.
+func (l *loop) waiting() (n int) {
+	for _, ct := range l.contacts {
+		for _, o := range ct.out.queue {
+			if o.place != placeHeld {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// relink logs in again, beside the loop. The password is gone since the first
+// login; the identity that it unlocked proves who we are.
+func (l *loop) relink() {
+	l.retryAt = time.Time{}
+	cfg := classic.ClientConfig{
+		Random:   l.cfg.Random,
+		Server:   l.cfg.ServerKey,
+		User:     l.user,
+		Identity: l.identity,
+		Stretch:  l.cfg.Stretch,
+	}
+	upTo := l.stored
+	l.goDo(func() {
+		in, err := l.login(l.ctx, l.server, cfg, l.cfg.Patience, upTo)
+		l.tell(func(l *loop) {
+			var refused *LoginError
+			var alarm *DirectoryError
+			var other *ServerKeyError
+			switch {
+			case err == nil:
+				l.linked(in)
+			case l.ctx.Err() != nil:
+			case errors.As(err, &refused), errors.As(err, &alarm), errors.As(err, &other):
+				l.giveUp(err)
+			default:
+				l.tryLater(err)
+			}
+		})
+	})
+}
+
+// readControl reads what the server tells us until the session ends.
+func (c *Client) readControl(k *link, r *chat.Reader) {
+	why := c.readPushes(k, r)
+	if why == nil || errors.Is(why, io.EOF) {
+		<-k.conn.Done()
+	}
+	if err := k.conn.Err(); err != nil {
+		why = err
+	}
+	c.tell(func(l *loop) { l.lost(k, why) })
+}
+
+func (c *Client) readPushes(k *link, r *chat.Reader) error {
+	for {
+		var p wire.Push
+		if err := r.Item(&p); err != nil {
+			return err
+		}
+		switch p.Type {
+		case wire.PushTypeDeliver:
+			seq := p.Deliver.Seq
+			c.open(parcel{
+				envelope: p.Deliver.Envelope,
+				stored:   true,
+				done:     func(verdict) { c.tell(func(l *loop) { l.ack(k, seq) }) },
+				failed:   func(why error) { c.tell(func(l *loop) { l.lost(k, why) }) },
+			})
+		case wire.PushTypeReceipt:
+			c.receipt(k, p.Receipt)
+		case wire.PushTypeIntroduce:
+			c.introduced(p.Introduce)
+		case wire.PushTypePresence:
+			c.tell(func(l *loop) { l.presence(p.Presence.Name, p.Presence.Online == wire.OnlineOnline) })
+		case wire.PushTypeManifest:
+			c.newManifest(p.Manifest.Signed)
+		case wire.PushTypeReplaced:
+			c.tell(func(l *loop) { l.giveUp(ErrReplaced) })
+			return nil
+		}
+	}
+}
+
+// ack notes that everything in our mailbox up to seq is on our disk, and says
+// so to the server. It does neither for a session that is over, maybe because
+// our disk did not take something before seq: that comes again in the next.
+func (l *loop) ack(k *link, seq uint64) {
+	if l.link != k {
+		return
+	}
+	l.stored = max(l.stored, seq)
+	select {
+	case <-k.acks:
+	default:
+	}
+	k.acks <- l.stored
+}
+
+// writeAcks writes acknowledgements on the control stream; those that come
+// while one is written become one.
+func writeAcks(ctx context.Context, k *link, control *transport.Stream) {
+	w := chat.NewWriter(control)
+	for {
+		select {
+		case upTo := <-k.acks:
+			if err := w.Item(&wire.Signal{Type: wire.SignalTypeAck, Ack: wire.MailboxAck{UpTo: upTo}}); err != nil {
+				return
+			}
+		case <-k.conn.Done():
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// newManifest takes a manifest that the server sent during the session.
+func (c *Client) newManifest(signed []byte) {
+	m, err := directory.Parse(c.cfg.ServerKey, signed)
+	if err != nil {
+		c.tell(func(l *loop) { l.giveUp(&DirectoryError{err}) })
+		return
+	}
+	var now time.Time
+	if c.do(c.ctx, func(l *loop) { now = l.serverNow() }) != nil {
+		return
+	}
+	peers, changed, err := c.takeManifest(c.ctx, m, c.user, c.identity.Public().Id(), now)
+	c.tell(func(l *loop) {
+		var alarm *DirectoryError
+		switch {
+		case errors.As(err, &alarm):
+			l.giveUp(err)
+		case err != nil:
+			l.emit(Notice{"cannot store the new list of keys: " + err.Error()})
+		default:
+			l.takeEntries(&login{manifest: m, peers: peers, changed: changed, skew: l.skew})
+		}
+	})
+}
+
+// serverNow is the time by the server's clock, the only one that counts.
+func (l *loop) serverNow() time.Time { return l.cfg.Now().Add(l.skew) }
+
+// ask makes a request of the server. A server that does not answer has lost
+// the session.
+func (c *Client) ask(ctx context.Context, k *link, req *wire.Request) (*wire.Reply, error) {
+	wait := askWait + time.Duration(len(req.Send.Envelope))*time.Second/slowest
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	reply, err := chat.Ask(waiting, k.conn, req)
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		c.tell(func(l *loop) { l.lost(k, &NoAnswerError{Server: c.server, After: wait}) })
+	}
+	return reply, err
+}
+
+// askPresence learns who is online as a session begins; later changes are
+// pushed.
+func (c *Client) askPresence(k *link) {
+	reply, err := c.ask(c.ctx, k, &wire.Request{Type: wire.RequestTypeList})
+	if err != nil {
+		return
+	}
+	c.tell(func(l *loop) { l.takeList(reply) })
+}
+
+func (l *loop) takeList(reply *wire.Reply) {
+	for _, u := range reply.List.Users {
+		if ct := l.contacts[keys.Fold(u.Name)]; ct != nil {
+			ct.online = u.Online == wire.OnlineOnline
+		}
+	}
+}
+
+// presence takes the news that somebody came or went.
+func (l *loop) presence(name string, online bool) {
+	ct := l.contacts[keys.Fold(name)]
+	if ct == nil || ct.online == online {
+		return
+	}
+	ct.online = online
+	ct.out.route.forget()
+	l.emit(PresenceChanged{User: ct.name, Online: online})
+	l.pump(ct)
+}
+
+// logout says goodbye to the server, if it is there.
+func (c *Client) logout() {
+	ctx, cancel := context.WithTimeout(c.ctx, time.Second)
+	defer cancel()
+	var k *link
+	if c.do(ctx, func(l *loop) {
+		k, l.link = l.link, nil
+		l.retryAt = time.Time{}
+	}) != nil || k == nil {
+		return
+	}
+	chat.Ask(ctx, k.conn, &wire.Request{Type: wire.RequestTypeLogout}) // it ends either way
+	k.conn.CloseWithCode(uint64(wire.CloseCodeLogout), "")
+}

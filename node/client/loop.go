@@ -1,0 +1,196 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sotto/node/client/profile"
+	"sotto/node/keys"
+)
+
+// A loop owns what changes in a Client. Its methods run in one goroutine; they
+// never wait for the network, the disk or a reader of events.
+type loop struct {
+	*Client
+
+	link    *link         // the session with the server; nil while there is no contact
+	skew    time.Duration // the server's clock less ours
+	version uint64        // of the manifest that counts
+	stored  uint64        // the last position of our mailbox that is on our disk
+	retry   backoff
+	retryAt time.Time // when to log in again; zero while there is contact or a login runs
+
+	contacts map[string]*contact // by folded name
+	pending  []Event             // not taken by the reader yet
+	writes   []func()            // not taken by the disk yet
+	drains   []chan struct{}     // closed when everything is settled
+	over     error               // why the client gave up; nil while it goes on
+}
+
+// A contact is another user, and everything between him and us.
+type contact struct {
+	name     string // as registered
+	key      *keys.PublicKey
+	changed  *keys.PublicKey // what the server shows instead of key; nil if the same
+	verified bool
+	online   bool
+
+	out     conversation
+	in      holdback
+	direct  *direct   // takes our messages; nil if there is none
+	directs []*direct // all conns with him, direct among them
+	retryAt time.Time // when the server takes messages to him again
+	drafts  []string  // not sent because the key changed
+}
+
+// newLoop makes the loop with what the profile holds.
+func newLoop(ctx context.Context, c *Client) (*loop, error) {
+	l := &loop{Client: c, contacts: make(map[string]*contact)}
+	peers, err := c.cfg.Profile.Peers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("client: read the known keys: %w", err)
+	}
+	if err := l.setPeers(peers); err != nil {
+		return nil, err
+	}
+	box, err := c.cfg.Profile.Outbox(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("client: read the outbox: %w", err)
+	}
+	for _, o := range box {
+		l.restore(o)
+	}
+	return l, nil
+}
+
+// restore takes up a message of an earlier run. One that the server has is not
+// sent again; what became of it will be in our mailbox.
+func (l *loop) restore(o profile.Outgoing) {
+	ct := l.contacts[keys.Fold(o.To)]
+	out := &outgoing{id: o.ID, to: o.To, seq: o.Seq, place: placeHere, state: Queued}
+	switch {
+	case o.State == profile.Delivered:
+		l.news(out, StateChanged{State: Delivered})
+	case o.State == profile.Failed:
+		l.news(out, StateChanged{State: Failed, Why: o.Why})
+	case ct == nil:
+		l.fail(nil, out, "no such user on this server any more")
+	case o.State == profile.Sent:
+		out.place, out.state, out.held = placeHeld, Sent, true
+		ct.out.add(out)
+	default:
+		ct.out.add(out)
+	}
+}
+
+// run is the loop: take what happened, do what is due, wait.
+func (l *loop) run() {
+	defer close(l.ended)
+	defer close(l.events)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		now := l.cfg.Now()
+		l.timeouts(now)
+		l.checkDrains()
+		if l.over != nil && len(l.pending) == 0 {
+			l.cancel()
+			return
+		}
+		var events chan Event
+		var first Event
+		if len(l.pending) > 0 {
+			events, first = l.events, l.pending[0]
+		}
+		var disk chan func()
+		var write func()
+		if len(l.writes) > 0 {
+			disk, write = l.disk, l.writes[0]
+		}
+		timer.Reset(l.untilNext(now))
+		select {
+		case f := <-l.calls:
+			f(l)
+		case events <- first:
+			l.pending = l.pending[1:]
+			l.taken(first)
+		case disk <- write:
+			l.writes = l.writes[1:]
+		case <-timer.C:
+		case <-l.ctx.Done():
+			return
+		}
+	}
+}
+
+// timeouts does what is due at now.
+func (l *loop) timeouts(now time.Time) {
+	if !l.retryAt.IsZero() && !now.Before(l.retryAt) {
+		l.relink()
+	}
+	for _, ct := range l.contacts {
+		l.show(ct, ct.in.timeout(now))
+		if d := ct.direct; d != nil && !d.due.IsZero() && !now.Before(d.due) {
+			l.directLost(d, errors.New("no receipt in time"))
+		}
+		l.pump(ct)
+	}
+}
+
+// untilNext is how long the loop may sleep if nothing happens.
+func (l *loop) untilNext(now time.Time) time.Duration {
+	next := now.Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next = t
+		}
+	}
+	sooner(l.retryAt)
+	for _, ct := range l.contacts {
+		sooner(ct.in.due)
+		if ct.out.next() != nil {
+			sooner(ct.out.route.deadline())
+			sooner(ct.retryAt)
+		}
+		if ct.direct != nil {
+			sooner(ct.direct.due)
+		}
+	}
+	return max(next.Sub(now), 0)
+}
+
+// emit appends to the stream of events.
+func (l *loop) emit(e Event) {
+	if l.over == nil {
+		l.pending = append(l.pending, e)
+	}
+}
+
+// taken does what follows from an event having been read.
+func (l *loop) taken(e Event) {
+	switch e := e.(type) {
+	case Message:
+		<-l.room
+	case StateChanged:
+		if e.State == Delivered || e.State == Failed {
+			l.record(func(ctx context.Context) error { return l.cfg.Profile.Forget(ctx, e.ID) })
+		}
+	}
+}
+
+// record writes to the profile, after everything recorded before.
+func (l *loop) record(f func(ctx context.Context) error) {
+	l.writes = append(l.writes, func() {
+		if err := f(l.ctx); err != nil && !errors.Is(err, profile.ErrNotFound) && l.ctx.Err() == nil {
+			l.tell(func(l *loop) { l.emit(Notice{"cannot write to the profile: " + err.Error()}) })
+		}
+	})
+}
+
+// giveUp ends the client for good.
+func (l *loop) giveUp(why error) {
+	l.emit(Ended{why})
+	l.over = why
+}

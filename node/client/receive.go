@@ -1,0 +1,222 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"sotto/node/client/profile"
+	"sotto/node/envelope"
+	"sotto/node/keys"
+	"sotto/wire"
+)
+
+// A parcel is a sealed message that came in.
+type parcel struct {
+	envelope []byte
+	stored   bool   // by the server, so it may be weeks old
+	via      string // whose conn it came over; "" from the server
+
+	// done is called once, in the order in which the parcels of a stream came:
+	// after the message is on our disk, or with the reason why it never will be.
+	done func(v verdict)
+
+	// failed is called instead if our disk did not take it: it must come again.
+	failed func(why error)
+}
+
+// A verdict says what became of a parcel.
+type verdict struct {
+	id     MessageID
+	refuse bool // not acceptable, now or later
+}
+
+// open verifies and opens a parcel and hands it on to the disk. Its caller is
+// the goroutine that reads the stream: it waits here for room, and with it the
+// peer.
+//
+// Nothing that the parcel says is believed before the signature is checked,
+// except to find the key to check with.
+func (c *Client) open(p parcel) {
+	head, err := envelope.Peek(p.envelope)
+	if err != nil {
+		c.refuse(p, verdict{refuse: true}, p.via, err)
+		return
+	}
+	v := verdict{id: MessageID(head.Id)}
+	from := envelope.Person{}
+	var now time.Time
+	if c.do(c.ctx, func(l *loop) {
+		now = l.serverNow()
+		if ct := l.contacts[keys.Fold(head.From)]; ct != nil {
+			from = envelope.Person{Name: ct.name, Key: ct.key}
+		}
+	}) != nil {
+		return
+	}
+	v.refuse = true
+	if from.Key == nil {
+		c.refuse(p, v, head.From, errors.New("there is no such user"))
+		return
+	}
+	oldest := envelope.DirectAge
+	if p.stored {
+		oldest = envelope.StoredAge
+	}
+	msg, err := envelope.Open(c.identity, c.user, from, now, oldest, p.envelope)
+	if err != nil {
+		c.refuse(p, v, head.From, err)
+		return
+	}
+	select {
+	case c.room <- struct{}{}:
+	case <-c.ctx.Done():
+		return
+	}
+	c.write(func() { c.store(p, from, msg) })
+}
+
+// store puts a verified message on our disk, unless it was here before, and
+// then into the order of its sender's messages. It runs where the disk is
+// written, so the window and the order see the messages in the same order.
+func (c *Client) store(p parcel, from envelope.Person, msg *envelope.Message) {
+	id := MessageID(msg.Header.Id)
+	var gaps []envelope.Gap
+	var in *profile.Incoming
+	sender := profile.Sender{Name: from.Name, Key: from.Key.Id()}
+	err := c.cfg.Profile.Receive(context.WithoutCancel(c.ctx), sender, func(old []byte) ([]byte, *profile.Incoming, error) {
+		var w envelope.Window
+		if err := w.UnmarshalBinary(old); err != nil {
+			return nil, nil, err
+		}
+		var err error
+		if gaps, err = w.Accept(msg.Header.Seq, id); err != nil {
+			return nil, nil, err
+		}
+		next, err := w.MarshalBinary()
+		in = &profile.Incoming{ID: id, From: from.Name, Time: c.cfg.Now().UnixMilli(), Body: p.envelope}
+		return next, in, err
+	})
+	if err != nil {
+		<-c.room
+	}
+	switch {
+	case err == nil:
+		c.tell(func(l *loop) {
+			ct := l.contacts[keys.Fold(from.Name)]
+			a := arrival{seq: msg.Header.Seq, msg: message(ct, msg, in.Pos)}
+			l.show(ct, ct.in.arrive(l.cfg.Now(), a, gaps))
+		})
+		p.done(verdict{id: id})
+	case errors.Is(err, envelope.ErrRepeated):
+		p.done(verdict{id: id})
+	case errors.Is(err, envelope.ErrSeqReused), errors.Is(err, envelope.ErrTooLate), errors.Is(err, envelope.ErrSeq):
+		c.tell(func(l *loop) { l.emit(Unreadable{From: from.Name, Why: err}) })
+		p.done(verdict{id: id, refuse: true})
+	default:
+		err = fmt.Errorf("cannot store a message from %s: %w", from.Name, err)
+		c.tell(func(l *loop) { l.emit(Notice{err.Error()}) })
+		p.failed(err)
+	}
+}
+
+func message(ct *contact, m *envelope.Message, place int64) Message {
+	return Message{
+		place:    place,
+		ID:       MessageID(m.Header.Id),
+		From:     ct.name,
+		Text:     m.Text,
+		Sent:     time.UnixMilli(int64(m.Header.SentMs)),
+		Verified: ct.verified,
+	}
+}
+
+// refuse says why a parcel is not accepted, in the order of its stream.
+func (c *Client) refuse(p parcel, v verdict, from string, why error) {
+	if keys.CheckName(from) != nil {
+		from = "" // nothing of what is not verified reaches a screen unchecked
+	}
+	c.tell(func(l *loop) { l.emit(Unreadable{From: from, Why: why}) })
+	c.write(func() { p.done(v) })
+}
+
+// show emits what is in order now.
+func (l *loop) show(ct *contact, ready []inOrder) {
+	for _, r := range ready {
+		if r.missing > 0 {
+			l.emit(Gap{From: ct.name, Missing: r.missing})
+		}
+		l.emit(r.msg)
+	}
+}
+
+// Shown says that messages have been shown to the person. Until then they are
+// on disk and come again in the next run.
+func (c *Client) Shown(ctx context.Context, messages ...Message) error {
+	places := make([]int64, len(messages))
+	for i, m := range messages {
+		places[i] = m.place
+	}
+	return c.cfg.Profile.Shown(ctx, places...)
+}
+
+// unshownPage is how many messages of an earlier run are read at a time.
+const unshownPage = 32
+
+// replay emits the messages that an earlier run stored and did not show. They
+// were verified then, with the key that counted then; they are opened again
+// because only the sealed form lies on disk.
+func (c *Client) replay() {
+	for after := int64(math.MinInt64); ; {
+		page, err := c.cfg.Profile.Unshown(c.ctx, after, unshownPage)
+		if err != nil {
+			if c.ctx.Err() == nil {
+				c.tell(func(l *loop) { l.emit(Notice{"cannot read the messages that wait: " + err.Error()}) })
+			}
+			return
+		}
+		for _, in := range page {
+			c.replayOne(in)
+			after = in.Pos
+		}
+		if len(page) < unshownPage {
+			return
+		}
+	}
+}
+
+func (c *Client) replayOne(in profile.Incoming) {
+	var from envelope.Person
+	var now time.Time
+	if c.do(c.ctx, func(l *loop) {
+		now = l.serverNow()
+		if ct := l.contacts[keys.Fold(in.From)]; ct != nil {
+			from = envelope.Person{Name: ct.name, Key: ct.key}
+		}
+	}) != nil {
+		return
+	}
+	err := errors.New("there is no such user any more")
+	var msg *envelope.Message
+	if from.Key != nil {
+		msg, err = envelope.Open(c.identity, c.user, from, now, time.Duration(math.MaxInt64), in.Body)
+	}
+	if err != nil {
+		c.tell(func(l *loop) { l.emit(Unreadable{From: in.From, Why: err}) })
+		return
+	}
+	select {
+	case c.room <- struct{}{}:
+	case <-c.ctx.Done():
+		return
+	}
+	c.tell(func(l *loop) { l.emit(message(l.contacts[keys.Fold(from.Name)], msg, in.Pos)) })
+}
+
+// introduced takes the news that somebody will dial us.
+func (c *Client) introduced(in wire.Introduce) {
+	now := c.cfg.Now()
+	c.intros.Add(now, introduction(in.IntroId, in.IntroKey, c.user, in.From, now, in.LifeS)) // full: he goes by the server
+}
