@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/url"
 	"os"
+	"strings"
 
 	sqlite "modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -44,6 +45,21 @@ func (e *NewerError) Error() string {
 	return fmt.Sprintf("%s has schema version %d, this program knows %d: it was written by a newer version, use that one", e.Path, e.Have, e.Know)
 }
 
+// A DamagedError says that the file is no database, or a broken one. It was
+// left as it is.
+type DamagedError struct {
+	Path, Why string
+}
+
+func (e *DamagedError) Error() string {
+	return fmt.Sprintf("%s is damaged (%s): put a backup in its place, or move it away to begin anew", e.Path, e.Why)
+}
+
+// checkedBytes is how large a file may be for being checked whole when it is
+// opened, which takes some 10 ms per MB. A larger one shows its damage when
+// that part of it is read.
+const checkedBytes = 8 << 20
+
 const (
 	writeOptions = "?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
 		"&_pragma=trusted_schema(OFF)&_pragma=cache_size(-16000)&_pragma=journal_size_limit(67108864)"
@@ -52,7 +68,8 @@ const (
 )
 
 // Database opens the file in the folder, makes it where there is none, and
-// brings it to the newest schema. A file of a newer schema is a *NewerError.
+// brings it to the newest schema. A file of a newer schema is a *NewerError,
+// one that is broken or of another kind a *DamagedError.
 func (f *Folder) Database(name string, schema Schema) (*Database, error) {
 	path := f.Path(name)
 	if err := f.touch(name); err != nil {
@@ -83,12 +100,18 @@ func (f *Folder) Database(name string, schema Schema) (*Database, error) {
 		err = db.migrate(path, schema)
 	}
 	if err == nil {
+		err = db.check(path)
+	}
+	if err == nil {
 		db.Read, err = sql.Open("sqlite", uri+readOptions)
 	}
 	if err != nil {
 		db.Close()
+		if _, ok := errors.AsType[*DamagedError](err); ok {
+			return nil, err
+		}
 		if sql, ok := errors.AsType[*sqlite.Error](err); ok && (sql.Code()&0xff == sqlitelib.SQLITE_NOTADB || sql.Code()&0xff == sqlitelib.SQLITE_CORRUPT) {
-			return nil, fmt.Errorf("%s is damaged or no database of ours: %w", path, err)
+			return nil, &DamagedError{path, err.Error()}
 		}
 		return nil, fmt.Errorf("open %s: %w", path, err)
 	}
@@ -125,7 +148,7 @@ func (db *Database) migrate(path string, schema Schema) error {
 	}
 	switch {
 	case kind != schema.Kind && (kind != 0 || version != 0):
-		return fmt.Errorf("it is a database of another kind (%#x, not %#x)", kind, schema.Kind)
+		return &DamagedError{path, fmt.Sprintf("a database of another kind: %#x, not %#x", kind, schema.Kind)}
 	case version > len(schema.Steps):
 		return &NewerError{path, version, len(schema.Steps)}
 	case version == len(schema.Steps):
@@ -140,6 +163,22 @@ func (db *Database) migrate(path string, schema Schema) error {
 		_, err := db.Write.Exec(fmt.Sprintf("PRAGMA application_id = %d; PRAGMA user_version = %d", schema.Kind, len(schema.Steps)))
 		return err
 	})
+}
+
+// check looks for damage, such as a truncated file.
+func (db *Database) check(path string) error {
+	st, err := os.Stat(path)
+	if err != nil || st.Size() > checkedBytes {
+		return err
+	}
+	var found string
+	if err := db.Write.Row("PRAGMA quick_check(1)").Scan(&found); err != nil {
+		return err
+	}
+	if found != "ok" {
+		return &DamagedError{path, strings.Join(strings.Fields(found), " ")}
+	}
+	return nil
 }
 
 // CopyTo writes the database as it is at one moment into a file that is empty

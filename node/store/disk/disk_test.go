@@ -1,12 +1,14 @@
 package disk
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -130,7 +132,7 @@ func TestAttack65OpenPermissions(t *testing.T) {
 		{"a pipe for a file", func() error { os.Remove(file); return syscall.Mkfifo(file, 0o600) }, read, file, "is not a regular file"},
 		{"file too long", func() error { return os.WriteFile(file, make([]byte, 101), 0o600) }, read, file, "longer than 100 bytes"},
 		{"database 0640", func() error { return os.Chmod(file, 0o640) }, database, file, "chmod 0600 "},
-		{"database of another kind", func() error { return os.WriteFile(file, make([]byte, 9000), 0o600) }, database, file, "damaged or no database of ours"},
+		{"database of another kind", func() error { return os.WriteFile(file, make([]byte, 9000), 0o600) }, database, file, " is damaged (file is not a database"},
 		{"journal 0644", func() error {
 			os.WriteFile(file, nil, 0o600)
 			os.WriteFile(file+"-wal", nil, 0o600)
@@ -222,6 +224,50 @@ func TestDatabaseMigrates(t *testing.T) {
 	}
 	if st, err := os.Stat(f.Path("x.db")); err != nil || st.Mode().Perm() != 0o600 {
 		t.Errorf("mode %v, %v; want 0600", st.Mode(), err)
+	}
+}
+
+// A damaged file is refused in one clear line and left alone.
+func TestDamagedDatabase(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	f, err := OpenFolder(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	db, err := f.Database("x.db", testSchema)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 2000 {
+		if _, err := db.Write.Exec("INSERT INTO a VALUES (?)", n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	db.Close()
+	sound, err := os.ReadFile(f.Path("x.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range map[string][]byte{
+		"half":          sound[:len(sound)/2],
+		"header only":   sound[:100],
+		"zeros in it":   slices.Concat(sound[:4096], make([]byte, 4096), sound[8192:]),
+		"another thing": bytes.Repeat([]byte("key"), 3000),
+	} {
+		if err := os.WriteFile(f.Path("x.db"), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		db, err := f.Database("x.db", testSchema)
+		if _, ok := errors.AsType[*DamagedError](err); !ok || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%s: got %v, want a DamagedError", name, err)
+		}
+		if err == nil {
+			db.Close()
+		}
+		if now, err := os.ReadFile(f.Path("x.db")); err != nil || !bytes.Equal(now, b) {
+			t.Errorf("%s: the file was changed", name)
+		}
 	}
 }
 
