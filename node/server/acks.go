@@ -1,0 +1,73 @@
+package server
+
+import (
+	"context"
+	"math"
+	"sync"
+	"time"
+
+	"sotto/node/store"
+)
+
+// An ackLine carries a client's acks to the store. Acks are cumulative, so
+// only the highest matters: however many come while the store writes one, one
+// more write follows. Its goroutine exists only while an ack waits.
+type ackLine struct {
+	write func(upTo uint64) // returns when it is durable or given up
+	start func(func())      // runs a function on a goroutine of the session
+
+	mu         sync.Mutex
+	want, done uint64
+	running    bool
+}
+
+// ack notes that the client has everything up to upTo.
+func (a *ackLine) ack(upTo uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.want = max(a.want, upTo)
+	if !a.running && a.want > a.done {
+		a.running = true
+		a.start(a.run)
+	}
+}
+
+func (a *ackLine) run() {
+	for {
+		a.mu.Lock()
+		upTo := a.want
+		if a.running = upTo > a.done; !a.running {
+			a.mu.Unlock()
+			return
+		}
+		a.mu.Unlock()
+		a.write(upTo)
+		a.mu.Lock()
+		a.done = upTo
+		a.mu.Unlock()
+	}
+}
+
+// ackRetry is how long a session waits before it repeats an ack that the store
+// could not write. What is not acked would only be pushed once more.
+const ackRetry = time.Second
+
+// storeAck forgets what the client has. It tries again until ctx ends, and at
+// least once.
+func (s *session) storeAck(ctx context.Context, upTo uint64) {
+	for {
+		_, err := s.srv.do(store.Op{Ack: &store.Ack{
+			Mailbox: s.account.mailbox,
+			UpTo:    min(upTo, math.MaxInt64), // positions are no larger
+		}})
+		if err == nil {
+			return
+		}
+		s.srv.count(AckFailed)
+		select {
+		case <-time.After(ackRetry):
+		case <-ctx.Done():
+			return
+		}
+	}
+}

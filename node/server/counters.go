@@ -1,0 +1,68 @@
+package server
+
+import (
+	"sync/atomic"
+
+	"sotto/node/login/classic"
+	"sotto/wire"
+)
+
+// A Count names something that the server counts instead of logging.
+type Count uint8
+
+const (
+	SessionBegun     Count = iota // control stream open, M6 written
+	SessionReplaced               // ended by a newer login of the same user
+	SessionRefused                // no room, no account or no control stream
+	SessionTooSlow                // ended because its pushes were not read
+	BadSignal                     // a frame on the control stream that does not decode
+	EnvelopeStored                // accepted for a mailbox
+	EnvelopeRepeated              // sent again and known
+	EnvelopePushed                // written to its recipient's session
+	ReceiptPushed                 // written to its sender's session
+	PushDropped                   // did not fit into a session's queue
+	AckFailed                     // could not be stored at the first try
+	Introduced                    // two clients told of each other
+	RequestBroken                 // a stream that ended before its request did
+	numCounts
+)
+
+var countNames = [numCounts]string{
+	"session begun", "session replaced", "session refused", "session too slow", "bad signal",
+	"envelope stored", "envelope repeated", "envelope pushed", "receipt pushed", "push dropped",
+	"ack failed", "introduced", "request broken",
+}
+
+func (c Count) String() string { return countNames[c] }
+
+// counters are the numbers behind Counters.
+type counters struct {
+	counts  [numCounts]atomic.Uint64
+	logins  [256]atomic.Uint64 // by classic.Reason
+	refused [256]atomic.Uint64 // by wire.RefusedCode
+}
+
+func (s *Server) count(c Count) { s.counters.counts[c].Add(1) }
+
+func (s *Server) countLogin(r classic.Reason) { s.counters.logins[uint8(r)].Add(1) }
+
+func (s *Server) countRefused(c wire.RefusedCode) { s.counters.refused[c].Add(1) }
+
+// Counters returns what was counted since the server was made, by name, and
+// leaves out what never happened. The transport has its own.
+func (s *Server) Counters() map[string]uint64 {
+	m := make(map[string]uint64)
+	set := func(name string, n *atomic.Uint64) {
+		if v := n.Load(); v > 0 {
+			m[name] = v
+		}
+	}
+	for i := range s.counters.counts {
+		set(Count(i).String(), &s.counters.counts[i])
+	}
+	for i := range s.counters.logins {
+		set("login: "+classic.Reason(i).String(), &s.counters.logins[i])
+		set("refused: "+wire.RefusedCode(i).String(), &s.counters.refused[i])
+	}
+	return m
+}

@@ -1,0 +1,29 @@
+// Package server is a Sotto server: it logs users in, says who is online and
+// where, introduces clients to each other, and keeps sealed messages until
+// their recipients have them. It cannot read what it keeps, and must not be
+// able to: the import rules keep the package that opens messages away from it.
+//
+// New takes the state (a store.Engine), the identity and a socket; Serve runs
+// until its context ends and then says goodbye to every client. What a client
+// was promised is in the store before the promise leaves: a message that was
+// answered with sent or queued survives the loss of the process at any
+// moment, and so do used challenges and the manifest's version. After a
+// restart clients log in again by themselves, and what waits is pushed to them.
+//
+// A session is one user on one conn; a user has one, and the newest wins. Each
+// has a control stream for pushes and acks, and a stream for each request.
+// Memory is bounded by Limits: a session holds a fixed number of requests and
+// queued pushes, and a client that does not read stops its own mailbox and
+// nothing else. Rates are kept per user, so that a new conn brings no new
+// allowance.
+//
+// The state folder, its keys and the making of users are the matter of the
+// package deployment below this one.
+//
+// # Limitations
+//
+// Users are read when the server starts; one that is added while it runs is
+// known after a restart. Presence lives in memory. One server serves one
+// state folder; several of them for one set of users need a store with
+// another sequencer.
+package server

@@ -1,0 +1,76 @@
+package server
+
+import "time"
+
+// Limits bound what clients can make the server hold or do. They are choices,
+// not rules of the protocol; the zero value of a field means its default.
+type Limits struct {
+	Sessions           int           // users online at once
+	RequestsPerSession int           // being read or answered at once for one session
+	LargeRequests      int           // of more than 64 KiB, for all sessions together
+	Queue              int           // pushes apart from the mailbox that wait for one session
+	Attach             time.Duration // from the login to the control stream
+	Idle               time.Duration // silence after which a client counts as gone
+	Stall              time.Duration // without one byte of progress on a stream
+	Linger             time.Duration // for a client to leave by itself after a last word
+	Keep               time.Duration // an envelope that nobody fetches
+	Introduction       time.Duration // from the introduction to the dial
+
+	Sends     Rate // messages of one user
+	SendBytes Rate // their bytes
+	Locates   Rate
+	Lists     Rate
+}
+
+// A Rate is an allowance: so many a second, and so many at once.
+type Rate struct {
+	PerSecond, Burst float64
+}
+
+// defaults are meant for a person and his scripts on a small machine.
+var defaults = Limits{
+	Sessions:           10_000,
+	RequestsPerSession: 16,
+	LargeRequests:      256,
+	Queue:              256,
+	Attach:             10 * time.Second,
+	Idle:               time.Minute,
+	Stall:              30 * time.Second,
+	Linger:             time.Second,
+	Keep:               30 * 24 * time.Hour,
+	Introduction:       30 * time.Second,
+	Sends:              Rate{PerSecond: 1000, Burst: 4000},
+	SendBytes:          Rate{PerSecond: 16 << 20, Burst: 64 << 20},
+	Locates:            Rate{PerSecond: 20, Burst: 100},
+	Lists:              Rate{PerSecond: 10, Burst: 50},
+}
+
+// or returns v, or the default where v is the zero value.
+func or[T comparable](v, otherwise T) T {
+	var zero T
+	if v == zero {
+		return otherwise
+	}
+	return v
+}
+
+// filled returns l with defaults where it says nothing.
+func (l Limits) filled() Limits {
+	d := defaults
+	return Limits{
+		Sessions:           or(l.Sessions, d.Sessions),
+		RequestsPerSession: or(l.RequestsPerSession, d.RequestsPerSession),
+		LargeRequests:      or(l.LargeRequests, d.LargeRequests),
+		Queue:              or(l.Queue, d.Queue),
+		Attach:             or(l.Attach, d.Attach),
+		Idle:               or(l.Idle, d.Idle),
+		Stall:              or(l.Stall, d.Stall),
+		Linger:             or(l.Linger, d.Linger),
+		Keep:               or(l.Keep, d.Keep),
+		Introduction:       or(l.Introduction, d.Introduction),
+		Sends:              or(l.Sends, d.Sends),
+		SendBytes:          or(l.SendBytes, d.SendBytes),
+		Locates:            or(l.Locates, d.Locates),
+		Lists:              or(l.Lists, d.Lists),
+	}
+}

@@ -1,0 +1,49 @@
+package server
+
+import (
+	"testing"
+	"time"
+)
+
+func TestBucket(t *testing.T) {
+	r := Rate{PerSecond: 2, Burst: 3}
+	start := time.UnixMilli(1_000_000)
+	steps := []struct {
+		what  string
+		after time.Duration
+		n     float64
+		wait  time.Duration
+	}{
+		{"a full bucket gives its burst", 0, 3, 0},
+		{"an empty one says when a token is back", 0, 1, 500 * time.Millisecond},
+		{"too early", 400 * time.Millisecond, 1, 100 * time.Millisecond},
+		{"in time", 500 * time.Millisecond, 1, 0},
+		{"never more than the burst", time.Hour, 3, 0},
+		{"empty again", time.Hour, 1, 500 * time.Millisecond},
+		{"a clock that goes back gives nothing", 0, 1, 500 * time.Millisecond},
+		{"more than the burst waits for a full bucket", time.Hour + time.Second, 30, 500 * time.Millisecond},
+		{"and is owed", time.Hour + 1500*time.Millisecond, 30, 0},
+		{"so that it counts in full", time.Hour + 1500*time.Millisecond, 1, 14 * time.Second},
+	}
+	var b bucket
+	for _, s := range steps {
+		if got := b.take(start.Add(s.after), r, s.n); got != s.wait {
+			t.Errorf("%s: take(%v) at +%v = %v, want %v", s.what, s.n, s.after, got, s.wait)
+		}
+	}
+}
+
+func TestRefusedMessageIsNotCounted(t *testing.T) {
+	l := Limits{Sends: Rate{1, 2}, SendBytes: Rate{1000, 1000}}
+	now := time.UnixMilli(1_000_000)
+	var a allowance
+	if wait := a.send(now, &l, 1000); wait != 0 {
+		t.Fatalf("first message waits %v", wait)
+	}
+	if wait := a.send(now, &l, 500); wait != 500*time.Millisecond {
+		t.Fatalf("bytes are used up, want 500ms, got %v", wait)
+	}
+	if wait := a.send(now, &l, 0); wait != 0 {
+		t.Fatalf("the refused message was counted: the next waits %v", wait)
+	}
+}

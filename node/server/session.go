@@ -1,0 +1,285 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"sotto/node/chat"
+	"sotto/node/login/classic"
+	"sotto/node/store"
+	"sotto/node/transport"
+	"sotto/wire"
+)
+
+// A session is one user's conn after his login. Its goroutines are: run, which
+// accepts requests; one that reads signals; one for each request, up to a
+// limit; and, only while there is something to do, one that drains the queue,
+// one that writes acks to the store, and the store's own that pushes the
+// mailbox. All of them end with the conn.
+type session struct {
+	srv     *Server
+	account *account
+	conn    *transport.Conn
+	end     context.CancelCauseFunc // ends run; the cause is an *ending
+
+	queue pushQueue
+	acks  ackLine
+	slots chan struct{} // one for each request that is being read or answered
+	wg    sync.WaitGroup
+
+	writing sync.Mutex // held while one push is written
+	control *chat.Writer
+}
+
+// An ending is why the server ends a session.
+type ending struct {
+	code   wire.CloseCode
+	reason string
+	last   *wire.Push // said before the end, may be nil
+}
+
+func (e *ending) Error() string { return e.reason }
+
+// serve runs the session of a conn that has logged in.
+func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
+	peer, ok := conn.Peer().(*classic.Peer)
+	if !ok {
+		conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "no login")
+		return
+	}
+	log := srv.log.With("user", peer.User, "from", conn.PeerAddr())
+	account := srv.accounts.find(peer.User)
+	if account == nil {
+		srv.count(SessionRefused)
+		conn.CloseWithCode(uint64(wire.CloseCodeRemoved), "no such account")
+		return
+	}
+	defer srv.conns.Add(-1)
+	if int(srv.conns.Add(1)) > srv.limits.Sessions {
+		srv.count(SessionRefused)
+		log.Warn("login refused: too many sessions", "limit", srv.limits.Sessions)
+		conn.CloseWithCode(uint64(wire.CloseCodeOverloaded), "too many sessions")
+		return
+	}
+
+	begun := srv.clock()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	s := &session{
+		srv: srv, account: account, conn: conn, end: end,
+		slots: make(chan struct{}, srv.limits.RequestsPerSession),
+	}
+	s.queue = pushQueue{limit: srv.limits.Queue, start: func() { s.wg.Go(s.drain) }}
+	s.acks = ackLine{
+		write: func(upTo uint64) { s.storeAck(ctx, upTo) },
+		start: func(run func()) { s.wg.Go(run) },
+	}
+	signals, upTo, err := s.open(ctx, peer)
+	if err != nil {
+		srv.count(SessionRefused)
+		log.Info("login without a session", "why", err)
+		s.close(wire.CloseCodeProtocolError, "no control stream")
+		return
+	}
+	srv.count(SessionBegun)
+	log.Info("session begun")
+	srv.online.enter(s)
+	detach := srv.engine.Attach(account.mailbox, store.Seq(upTo), s.pushStored)
+	s.wg.Go(func() { s.readSignals(signals) })
+
+	err = s.run(ctx)
+
+	detach()
+	srv.online.leave(s)
+	if e := (*ending)(nil); errors.As(err, &e) {
+		s.goodbye(e)
+	}
+	end(nil)
+	s.close(wire.CloseCodeDone, "")
+	s.queue.close()
+	s.wg.Wait()
+	log.Info("session ended", "why", err, "after", srv.clock().Sub(begun).Round(time.Second))
+}
+
+// open waits for the control stream and its first ack, and answers with M6.
+func (s *session) open(ctx context.Context, peer *classic.Peer) (signals *chat.Reader, upTo uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, s.srv.limits.Attach)
+	defer cancel()
+	control, err := s.conn.AcceptStream(ctx)
+	if err != nil {
+		return nil, 0, fmt.Errorf("wait for the control stream: %w", err)
+	}
+	control.SetReadDeadline(time.Now().Add(s.srv.limits.Attach))
+	signals = chat.NewReader(control, chat.MaxSignal)
+	var first wire.Signal
+	if err := signals.Item(&first); err != nil {
+		return nil, 0, fmt.Errorf("read the first ack: %w", err)
+	}
+	if first.Type != wire.SignalTypeAck {
+		return nil, 0, errors.New("the first signal is no ack")
+	}
+	control.SetReadDeadline(time.Time{})
+	if upTo = first.Ack.UpTo; upTo > 0 {
+		s.storeAck(ctx, upTo)
+	}
+	m6, err := peer.SealM6(s.srv.clock(), s.srv.manifest.Load().Signed())
+	if err != nil {
+		return nil, 0, fmt.Errorf("seal M6: %w", err)
+	}
+	s.control = chat.NewWriter(&steadyWriter{control, s.srv.limits.Stall})
+	if err := s.control.Frame(m6); err != nil {
+		return nil, 0, fmt.Errorf("write M6: %w", err)
+	}
+	return signals, upTo, nil
+}
+
+// run accepts requests until the conn or ctx ends, and says why.
+func (s *session) run(ctx context.Context) error {
+	for {
+		select {
+		case s.slots <- struct{}{}:
+		case <-s.conn.Done():
+			return s.conn.Err()
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		st, err := s.conn.AcceptStream(ctx)
+		if err != nil {
+			<-s.slots
+			if ctx.Err() != nil {
+				err = context.Cause(ctx)
+			}
+			return err
+		}
+		s.wg.Go(func() {
+			defer func() { <-s.slots }()
+			s.request(st)
+		})
+	}
+}
+
+// goodbye closes the conn for our own reason. The requests that are being
+// answered get a moment to end, and where the client has something to read,
+// the last push or the reply to its logout, it gets the moment to leave first.
+func (s *session) goodbye(e *ending) {
+	moment := time.NewTimer(s.srv.limits.Linger)
+	defer moment.Stop()
+	defer s.close(e.code, e.reason)
+	for range cap(s.slots) {
+		select {
+		case s.slots <- struct{}{}:
+		case <-moment.C:
+			return
+		}
+	}
+	if e.last != nil {
+		s.tell(e.last)
+	}
+	if e.code == wire.CloseCodeShuttingDown {
+		return
+	}
+	select {
+	case <-s.conn.Done():
+	case <-moment.C:
+	}
+}
+
+// readSignals takes the client's acks until the control stream ends.
+func (s *session) readSignals(r *chat.Reader) {
+	for {
+		var sig wire.Signal
+		if err := r.Item(&sig); err != nil {
+			if s.conn.Err() == nil { // the stream ended, or a frame is broken: no session without it
+				s.srv.count(BadSignal)
+				s.close(wire.CloseCodeProtocolError, "control stream broken")
+			}
+			return
+		}
+		if sig.Type == wire.SignalTypeAck {
+			s.acks.ack(sig.Ack.UpTo)
+		}
+	}
+}
+
+// pushStored pushes an entry of the mailbox. It waits as long as the client
+// reads, and meanwhile the rest of the mailbox stays on disk.
+func (s *session) pushStored(e store.Stored) {
+	p := &wire.Push{}
+	count := ReceiptPushed
+	switch e.Kind {
+	case store.KindEnvelope:
+		p.Type = wire.PushTypeDeliver
+		p.Deliver = wire.Deliver{Seq: uint64(e.Seq), Envelope: e.Body}
+		count = EnvelopePushed
+	case store.KindDelivered, store.KindExpired:
+		state := wire.ReceiptStateDelivered
+		if e.Kind == store.KindExpired {
+			state = wire.ReceiptStateExpired
+		}
+		p.Type = wire.PushTypeReceipt
+		p.Receipt = wire.Receipt{
+			Seq: uint64(e.Seq), State: state, By: e.From, Id: wire.MessageId(e.ID), TimeMs: uint64(e.At),
+		}
+	default:
+		return
+	}
+	if s.push(p) == nil {
+		s.srv.count(count)
+	}
+}
+
+// tell queues a push for the client. It never waits.
+func (s *session) tell(p *wire.Push) bool {
+	ok := s.queue.add(p)
+	if !ok {
+		s.srv.count(PushDropped)
+	}
+	return ok
+}
+
+// drain writes what is queued.
+func (s *session) drain() {
+	for p, ok := s.queue.next(); ok; p, ok = s.queue.next() {
+		s.push(p)
+	}
+}
+
+// push writes p on the control stream and waits for room there. A client that
+// makes it wait without reading a byte loses its session; nothing is lost with
+// it, since what is not acked stays in the mailbox.
+func (s *session) push(p *wire.Push) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	err := s.control.Item(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		s.srv.count(SessionTooSlow)
+		s.close(wire.CloseCodeTooSlow, "pushes are not read")
+	}
+	return err
+}
+
+func (s *session) close(code wire.CloseCode, reason string) {
+	s.conn.CloseWithCode(uint64(code), reason)
+}
+
+// A steadyWriter writes to a stream and gives up only when not one byte was
+// taken for as long as stall: a slow reader is not a dead one.
+type steadyWriter struct {
+	stream *transport.Stream
+	stall  time.Duration
+}
+
+func (w *steadyWriter) Write(b []byte) (int, error) {
+	done := 0
+	for {
+		w.stream.SetWriteDeadline(time.Now().Add(w.stall))
+		n, err := w.stream.Write(b[done:])
+		if done += n; done == len(b) || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			return done, err
+		}
+	}
+}
