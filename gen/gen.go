@@ -1,7 +1,7 @@
 package gen
 
 import (
-	"fmt"
+	"errors"
 
 	"sotto/gen/backend/gocode"
 	"sotto/gen/diag"
@@ -44,33 +44,46 @@ func Check(sources []*diag.Source) (*types.Program, *diag.List) {
 // Compile returns the files for a program, in the order of the sources. The
 // error shows all diagnostics, if there are errors among them.
 func Compile(sources []*diag.Source, o Options) ([]Output, error) {
+	out, errs := Diagnose(sources, o)
+	return out, errs.Err()
+}
+
+// Diagnose is Compile with the diagnostics themselves, warnings too.
+func Diagnose(sources []*diag.Source, o Options) ([]Output, *diag.List) {
 	if o.Runtime == "" {
 		o.Runtime = "sotto/wire/codec"
-	}
-	p, errs := Check(sources)
-	if err := errs.Err(); err != nil {
-		return nil, err
-	}
-	seen := map[string]string{}
-	for _, s := range sources {
-		name := gocode.FileName(s.Name)
-		if old, ok := seen[name]; ok {
-			return nil, fmt.Errorf("%s and %s would both become %s", old, s.Name, name)
-		}
-		seen[name] = s.Name
 	}
 	if len(o.Emit) == 0 {
 		o.Emit = []string{"go"}
 	}
+	p, errs := Check(sources)
+	if errs.HasErrors() {
+		return nil, errs
+	}
 	var out []Output
+	made := map[string]bool{}
 	for _, kind := range o.Emit {
 		files, err := emit(kind, p, o)
-		if err != nil {
-			return nil, err
+		var clash *gocode.Clash
+		switch {
+		case errors.As(err, &clash):
+			errs.Add(diag.GoName, clash.Second.Where(), "%s is called %s in Go, which is taken", clash.Second.DeclName(), clash.Name).
+				Note(clash.First.Where(), "by %s", clash.First.DeclName())
+			return nil, errs
+		case err != nil:
+			errs.Add(diag.Output, diag.Span{}, "%v", err)
+			return nil, errs
+		}
+		for _, f := range files {
+			if made[f.Name] {
+				errs.Add(diag.Output, diag.Span{}, "two sources would both become %s", f.Name)
+				return nil, errs
+			}
+			made[f.Name] = true
 		}
 		out = append(out, files...)
 	}
-	return out, nil
+	return out, errs
 }
 
 // Format returns a source in the form that the repository keeps, or an error

@@ -40,6 +40,10 @@ const (
 	LooksCount  Code = "looks-like-a-count"
 )
 
+// Output says that something can't be written for a reason outside the sources,
+// such as an option. It is not in Codes: no program makes it.
+const Output Code = "output"
+
 // Codes lists every code.
 var Codes = []Code{
 	BadToken, Syntax, BadNumber,

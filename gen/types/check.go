@@ -41,10 +41,11 @@ func Check(files []*syntax.File, errs *diag.List) *Program {
 }
 
 type checker struct {
-	errs  *diag.List
-	names map[string]*entry
-	file  *File // that is being resolved; takes the structs made from cases
-	laid  map[*Struct]bool
+	errs   *diag.List
+	names  map[string]*entry
+	file   *File // that is being resolved; takes the structs made from cases
+	laid   map[*Struct]layoutState
+	scopes map[*Struct]*scope // for lengths, which are derived when all is known
 
 	pending map[*Field]syntax.Expr // of derived fields: what they are derived from
 }

@@ -19,8 +19,12 @@ func (c *checker) number(e syntax.Expr) (uint64, bool) {
 			c.errs.Add(diag.Undeclared, e.Span, "no constant is called %s", name)
 			return 0, false
 		}
-		if k, ok := c.resolve(en).(*Const); ok {
+		d := c.resolve(en)
+		if k, ok := d.(*Const); ok {
 			return k.Value, true
+		}
+		if d == nil {
+			return 0, false // said already
 		}
 		c.errs.Add(diag.NotAConst, e.Span, "%s is not a constant", name).Note(en.syn.Where(), "it is declared here")
 		return 0, false

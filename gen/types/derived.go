@@ -150,7 +150,11 @@ func (c *checker) measure(sc *scope, x *syntax.CallExpr) (*Derived, bool) {
 	}
 	if e := c.names[name]; e != nil && !count {
 		if t, ok := c.resolve(e).(Type); ok {
-			if s, ok := t.(*Struct); ok {
+			if s, ok := Resolve(t).(*Struct); ok {
+				if c.laid[s] == laying {
+					c.errs.Add(diag.Cycle, n.Span, "the size of %s needs that of %s", name, sc.s.Name).Note(e.syn.Where(), "%s is declared here", name)
+					return nil, false
+				}
 				c.layout(s)
 			}
 			if size := t.Size(); size.Fixed() {
@@ -284,7 +288,8 @@ func (c *checker) finishDerived(s *Struct, f *Field) {
 			switch m := t.Of.(type) {
 			case *Field:
 				if m.ConfinedBy != nil {
-					c.errs.Add(diag.BadDerived, f.Span, "the size of %s is given twice", m.Name).Note(m.ConfinedBy.Span, "the first time is here")
+					c.errs.Add(diag.BadDerived, m.Span, "the size of %s is given twice", m.Name).
+						Note(m.ConfinedBy.Span, "here").Note(f.Span, "and here")
 				}
 				m.ConfinedBy = f
 			case *Select:

@@ -63,12 +63,10 @@ func (c *checker) members(s *Struct, in []syntax.Member, e *entry) {
 			}
 		}
 	}
-	// Lengths are derived when all fields are known: they may name later ones.
-	for _, f := range s.Fields() {
-		if x := c.pending[f]; x != nil {
-			c.derive(sc, f, x)
-		}
+	if c.scopes == nil {
+		c.scopes = map[*Struct]*scope{}
 	}
+	c.scopes[s] = sc
 }
 
 func (c *checker) constantFor(m *syntax.Field, e *entry) *syntax.Field {
@@ -314,7 +312,20 @@ func (c *checker) fieldType(m *syntax.Field, sc *scope) (t Type, by *Field) {
 	if !ok {
 		return nil, nil
 	}
+	if i, ok := elem.(*Int); ok && i.Bits > 8 && v.Length.Kind == Fixed && v.Length.Unit == Bytes {
+		if n := v.Length.Min * 8 / uint64(i.Bits); n != v.Length.Min && v.Length.Min*8%uint64(i.Bits) == 0 {
+			c.errs.Add(diag.LooksCount, m.Vector.Span, "[%d] counts bytes, which is %d element%s: write {%d} or {%d} to count elements",
+				v.Length.Min, n, plural(n), n, v.Length.Min).Warning = true
+		}
+	}
 	return v, by
+}
+
+func plural(n uint64) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
 }
 
 var opaqueByte = &Int{Bits: 8}

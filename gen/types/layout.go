@@ -2,16 +2,30 @@ package types
 
 import "sotto/gen/diag"
 
+// A layoutState says how far layout is with a struct.
+type layoutState uint8
+
+const (
+	laying layoutState = iota + 1
+	laid
+)
+
 // layout computes the size of a struct after those it holds, and checks what
 // depends on sizes. It runs once for each struct.
 func (c *checker) layout(s *Struct) {
 	if c.laid == nil {
-		c.laid = map[*Struct]bool{}
+		c.laid = map[*Struct]layoutState{}
 	}
-	if c.laid[s] {
-		return
+	if c.laid[s] != 0 {
+		return // a struct that holds itself through a vector comes here again
 	}
-	c.laid[s] = true
+	c.laid[s] = laying
+	defer func() { c.laid[s] = laid }()
+	for _, f := range s.Fields() {
+		if x := c.pending[f]; x != nil {
+			c.derive(c.scopes[s], f, x)
+		}
+	}
 	for f := range s.AllFields() {
 		c.layoutType(f.Type)
 	}

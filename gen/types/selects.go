@@ -37,7 +37,7 @@ func (c *checker) selection(sc *scope, m *syntax.Select) *Select {
 			}
 		}
 	}
-	if len(s.Arms) == 0 && s.Default == nil {
+	if len(m.Arms) == 0 {
 		c.errs.Add(diag.BadSelect, m.Span, "the select has no cases")
 		return nil
 	}

@@ -8,6 +8,16 @@ import (
 	"sotto/gen/types"
 )
 
+// A Clash says that two declarations would have the same name in Go.
+type Clash struct {
+	First, Second types.Decl
+	Name          string
+}
+
+func (c *Clash) Error() string {
+	return fmt.Sprintf("%v: %s and %s are both called %s in Go", c.Second.Where(), c.First.DeclName(), c.Second.DeclName(), c.Name)
+}
+
 // names holds the Go name of each declaration.
 type names struct {
 	byDecl map[types.Decl]string
@@ -18,7 +28,7 @@ func newNames(p *types.Program) (*names, error) {
 	taken := map[string]types.Decl{}
 	take := func(name string, d types.Decl) error {
 		if old, ok := taken[name]; ok {
-			return fmt.Errorf("%v: %s would be called %s in Go, which is taken by %s at %v", d.Where(), d.DeclName(), name, old.DeclName(), old.Where())
+			return &Clash{First: old, Second: d, Name: name}
 		}
 		taken[name] = d
 		return nil
