@@ -326,3 +326,59 @@ func TestAttack69NothingPrintsSecrets(t *testing.T) {
 		}
 	}
 }
+
+// "Argon2id (t=3, 64 MiB, p=4)": what a guess at a password costs a thief. The zero
+// Stretch is it, so nobody gets less by leaving something out.
+func TestAttack70StretchIsTheProtocols(t *testing.T) {
+	if want := (Stretch{Time: 3, MemoryKiB: 64 * 1024, Threads: 4}); standard != want {
+		t.Errorf("stretch = %+v, want %+v", standard, want)
+	}
+	salt := [16]byte{1}
+	zero, err := Stretch{}.Key([]byte("password"), salt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full, err := standard.Key([]byte("password"), salt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(zero, full) {
+		t.Error("the zero Stretch is another one")
+	}
+}
+
+func BenchmarkStretch(b *testing.B) {
+	for b.Loop() {
+		if _, err := standard.Key([]byte("password"), [16]byte{1}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkSign(b *testing.B) {
+	for b.Loop() {
+		if _, err := testIdentity().Sign(rand.Reader, labelA, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	sig, err := testIdentity().Sign(rand.Reader, labelA, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if err := testIdentity().Public().Verify(labelA, nil, sig[:]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkNewPublicKey(b *testing.B) {
+	for b.Loop() {
+		if _, err := NewPublicKey(testIdentity().Public().Modulus()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
