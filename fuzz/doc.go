@@ -4,5 +4,7 @@
 // tests over the same seeds. What they find is compared with the interpreter (oracle_test.go). The other targets are
 // written by hand: the compiler, from text and from random specs that follow the grammar.
 //
-//	go test -run '^$' -fuzz FuzzSegmentWire ./fuzz
+//	go test -run '^$' -fuzz FuzzSegmentWire -fuzzminimizetime 5x ./fuzz
+//
+// Without the last flag Go spends most of the time on making long inputs shorter.
 package fuzz

@@ -431,7 +431,7 @@ func decodeVarint(t *types.Varint, r *reader, path string) (*Value, *Error) {
 				return nil, short
 			}
 			b := r.bits(8)
-			if shift == 63 && b > 1 {
+			if shift > 63 || shift == 63 && b > 1 && b < 0x80 {
 				return nil, fail(path, at, Range, "more than 64 bits")
 			}
 			n |= b & 0x7f << shift

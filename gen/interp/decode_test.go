@@ -120,6 +120,8 @@ func TestRefused(t *testing.T) {
 		{"checksum", `struct { uint8 x; opaque sum[2] = @md5(p); opaque p[..]; } M;`, "00 0000 61", "sum", 1, interp.Checksum},
 		{"varint", `struct { varint a; } M;`, "4001", "a", 0, interp.NotCanonical},
 		{"leb128", `struct { leb128 a; } M;`, "8000", "a", 0, interp.NotCanonical},
+		{"leb128 of 65 bits", `struct { leb128 a; } M;`, "ffffffffffffffffff02", "a", 0, interp.Range},
+		{"leb128 without end", `struct { leb128 a; } M;`, "ffffffffffffffffffff", "a", 0, interp.Short},
 		{"text", `struct { @utf8 a<0..9>; } M;`, "01 ff", "a", 0, interp.UTF8},
 		{"padding", `struct { uint8 a; @pad(4); } M;`, "01 000100", "padding", 1, interp.Const},
 		{"presence", `struct { optional<uint8> a; } M;`, "02 00", "a", 0, interp.Range},
