@@ -50,6 +50,31 @@ func BenchmarkAppend(b *testing.B) {
 	}
 }
 
+// The largest message, stored, read and acked.
+func BenchmarkAppend1MiB(b *testing.B) {
+	s := benchStore(b)
+	body := strings.Repeat("x", MaxEnvelope)
+	b.SetBytes(MaxEnvelope)
+	n := 0
+	for b.Loop() {
+		n++
+		op := appendOp("Bob", "Alice", n, body)
+		op.At = crashTime
+		res, err := s.Do(ctx, op)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if items, _, err := s.Read(ctx, mailboxOf("Alice"), 0, 1); err != nil || len(items) != 1 {
+			b.Fatal(len(items), err)
+		}
+		op = ackOp("Alice", res.Seq)
+		op.At = crashTime
+		if _, err := s.Do(ctx, op); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
 // A hundred callers at once share transactions.
 func BenchmarkAppend100Callers(b *testing.B) {
 	s := benchStore(b)

@@ -26,17 +26,13 @@ func (t *tx) append(op *Append) (Result, error) {
 	// day: a sender who never heard of it sends it again, and it must not
 	// come to the recipient twice.
 	var seq int64
-	err := t.db.Row("SELECT seq FROM item WHERE mailbox = ? AND kind = 0 AND peer = ? AND id = ?", op.Mailbox[:], op.From, op.Id[:]).Scan(&seq)
-	if err == nil {
-		return Result{Seq: Seq(seq)}, nil
-	}
-	if errors.Is(err, sql.ErrNoRows) {
-		err = t.db.Row("SELECT seq FROM gone WHERE mailbox = ? AND peer = ? AND id = ?", op.Mailbox[:], op.From, op.Id[:]).Scan(&seq)
-	}
-	if err == nil {
-		return Result{Seq: Seq(seq), Acked: true}, nil
-	}
-	if !errors.Is(err, sql.ErrNoRows) {
+	var acked bool
+	switch err := t.db.Row(`SELECT seq, 0 FROM item WHERE mailbox = ?1 AND kind = 0 AND peer = ?2 AND id = ?3
+		UNION ALL SELECT seq, 1 FROM gone WHERE mailbox = ?1 AND peer = ?2 AND id = ?3`,
+		op.Mailbox[:], op.From, op.Id[:]).Scan(&seq, &acked); {
+	case err == nil:
+		return Result{Seq: Seq(seq), Acked: acked}, nil
+	case !errors.Is(err, sql.ErrNoRows):
 		return Result{}, err
 	}
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -23,6 +24,7 @@ func TestPlans(t *testing.T) {
 	}
 	statement := regexp.MustCompile(`^(SELECT|INSERT|UPDATE|DELETE) `)
 	walks := regexp.MustCompile(`SCAN (item|gone|mark|mailbox|user|value)|TEMP B-TREE`)
+	argument := regexp.MustCompile(`\?\d*`)
 	n := 0
 	for _, name := range files {
 		if strings.HasSuffix(name, "_test.go") {
@@ -42,7 +44,14 @@ func TestPlans(t *testing.T) {
 				return true
 			}
 			n++
-			rows, err := s.db.Read.Query("EXPLAIN QUERY PLAN "+text, make([]any, strings.Count(text, "?"))...)
+			args := map[string]any{} // ?1 may stand there twice, ? is each time another
+			for i, arg := range argument.FindAllString(text, -1) {
+				if arg == "?" {
+					arg = fmt.Sprint("?", i+1)
+				}
+				args[arg] = nil
+			}
+			rows, err := s.db.Read.Query("EXPLAIN QUERY PLAN "+text, make([]any, len(args))...)
 			if err != nil {
 				t.Errorf("%s: %v", text, err)
 				return true
