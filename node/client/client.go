@@ -63,10 +63,11 @@ type Client struct {
 	endpoint *transport.Endpoint
 	intros   *classic.Introductions
 
-	events chan Event
-	calls  chan func(*loop) // for the loop
-	disk   chan func()      // for the one goroutine that writes to the profile
-	room   chan struct{}    // one token per message that is not shown yet
+	events  chan Event
+	calls   chan func(*loop) // for the loop
+	disk    chan func()      // for the one goroutine that writes what came in
+	records chan records     // for the one that writes what became of our messages
+	room    chan struct{}    // one token per message that is not shown yet
 
 	ctx    context.Context // of everything that runs beside the loop
 	cancel context.CancelFunc
@@ -102,13 +103,14 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	}
 	cfg.defaults()
 	c := &Client{
-		cfg:    cfg,
-		events: make(chan Event),
-		calls:  make(chan func(*loop), 64),
-		disk:   make(chan func(), 64),
-		room:   make(chan struct{}, roomMax),
-		ended:  make(chan struct{}),
-		intros: &classic.Introductions{Random: cfg.Random},
+		cfg:     cfg,
+		events:  make(chan Event),
+		calls:   make(chan func(*loop), 64),
+		disk:    make(chan func(), 64),
+		records: make(chan records),
+		room:    make(chan struct{}, roomMax),
+		ended:   make(chan struct{}),
+		intros:  &classic.Introductions{Random: cfg.Random},
 	}
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	in, err := c.firstLogin(ctx)
@@ -131,6 +133,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	l.linked(in)
 	go l.run()
 	c.goDo(c.writeDisk)
+	c.goDo(c.writeRecords)
 	c.goDo(c.acceptPeers)
 	return c, nil
 }
@@ -212,8 +215,8 @@ func (c *Client) goDo(f func()) {
 	}()
 }
 
-// writeDisk runs what is to be written to the profile, in order. One writer
-// keeps the news of a message in their order on disk, too.
+// writeDisk runs what is to be written of that which came in, in order: so the
+// acknowledgements that follow are in order, too.
 func (c *Client) writeDisk() {
 	for {
 		select {

@@ -22,11 +22,12 @@ type loop struct {
 	retry   backoff
 	retryAt time.Time // when to log in again; zero while there is contact or a login runs
 
-	contacts map[string]*contact // by folded name
-	pending  []Event             // not taken by the reader yet
-	writes   []func()            // not taken by the disk yet
-	drains   []chan struct{}     // closed when everything is settled
-	over     error               // why the client gave up; nil while it goes on
+	contacts  map[string]*contact // by folded name
+	pending   []Event             // not taken by the reader yet
+	unsaved   records             // not on disk yet
+	recording bool                // some are being written
+	drains    []chan struct{}     // closed when everything is settled
+	over      error               // why the client gave up; nil while it goes on
 }
 
 // A contact is another user, and everything between him and us.
@@ -104,10 +105,9 @@ func (l *loop) run() {
 		if len(l.pending) > 0 {
 			events, first = l.events, l.pending[0]
 		}
-		var disk chan func()
-		var write func()
-		if len(l.writes) > 0 {
-			disk, write = l.disk, l.writes[0]
+		var disk chan records
+		if !l.unsaved.empty() && !l.recording {
+			disk = l.records
 		}
 		timer.Reset(l.untilNext(now))
 		select {
@@ -116,8 +116,8 @@ func (l *loop) run() {
 		case events <- first:
 			l.pending = l.pending[1:]
 			l.taken(first)
-		case disk <- write:
-			l.writes = l.writes[1:]
+		case disk <- l.unsaved:
+			l.unsaved, l.recording = records{}, true
 		case <-timer.C:
 		case <-l.ctx.Done():
 			return
@@ -175,18 +175,9 @@ func (l *loop) taken(e Event) {
 		<-l.room
 	case StateChanged:
 		if e.State == Delivered || e.State == Failed {
-			l.record(func(ctx context.Context) error { return l.cfg.Profile.Forget(ctx, e.ID) })
+			l.unsaved.forget = append(l.unsaved.forget, e.ID)
 		}
 	}
-}
-
-// record writes to the profile, after everything recorded before.
-func (l *loop) record(f func(ctx context.Context) error) {
-	l.writes = append(l.writes, func() {
-		if err := f(l.ctx); err != nil && !errors.Is(err, profile.ErrNotFound) && l.ctx.Err() == nil {
-			l.tell(func(l *loop) { l.emit(Notice{"cannot write to the profile: " + err.Error()}) })
-		}
-	})
 }
 
 // giveUp ends the client for good.

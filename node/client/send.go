@@ -176,7 +176,7 @@ func (c *Client) receipt(k *link, r wire.Receipt) {
 		state, why = profile.Failed, "the recipient did not come for it in time; the server dropped it"
 	}
 	c.write(func() {
-		err := ignoreUnknown(c.setState(MessageID(r.Id), state, why))
+		err := c.setState(MessageID(r.Id), state, why)
 		c.tell(func(l *loop) {
 			if err != nil {
 				l.lost(k, fmt.Errorf("cannot write to the profile: %w", err))
@@ -192,11 +192,6 @@ func (c *Client) receipt(k *link, r wire.Receipt) {
 			l.ack(k, r.Seq)
 		})
 	})
-}
-
-func (c *Client) setState(id MessageID, s profile.State, why string) error {
-	_, err := c.cfg.Profile.SetState(context.WithoutCancel(c.ctx), id, s, why)
-	return err
 }
 
 // delivered notes that the recipient has a message.
@@ -228,11 +223,9 @@ func (l *loop) news(o *outgoing, e StateChanged) {
 	o.state, o.held, o.said = e.State, e.Held, true
 	e.ID, e.To, e.At = o.id, o.to, l.cfg.Now()
 	l.emit(e)
-	if e.State == Queued {
-		return // the outbox says so from the beginning
+	if e.State != Queued { // the outbox says that from the beginning
+		l.unsaved.set(o.id, e.State, e.Why)
 	}
-	state := [...]profile.State{Sent: profile.Sent, Delivered: profile.Delivered, Failed: profile.Failed}[e.State]
-	l.record(func(context.Context) error { return ignoreUnknown(l.setState(o.id, state, e.Why)) })
 }
 
 // sayQueued says of messages that cannot leave now that they are kept.
@@ -242,13 +235,6 @@ func (l *loop) sayQueued(ct *contact) {
 			l.news(o, StateChanged{State: Queued})
 		}
 	}
-}
-
-func ignoreUnknown(err error) error {
-	if errors.Is(err, profile.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // An Unsettled is a message whose fate is not known when a Drain ends.
@@ -291,7 +277,7 @@ func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 // checkDrains wakes those who wait in Drain, once nothing is open and all of
 // it has been read and written.
 func (l *loop) checkDrains() {
-	if len(l.drains) == 0 || len(l.pending) > 0 || len(l.writes) > 0 {
+	if len(l.drains) == 0 || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
 		return
 	}
 	for _, ct := range l.contacts {
