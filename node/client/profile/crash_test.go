@@ -156,3 +156,57 @@ func crashChild(dir string) {
 		}
 	}
 }
+
+// "kill −9 at every write of the state directory → old or new state, never
+// mixed." All that a commit writes goes to the end of the journal, so cutting
+// the journal anywhere is a crash at that write.
+func TestAttack66CrashAtEveryWrite(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "profile")
+	p := openProfile(t, dir)
+	for n := range 3 {
+		_, err := p.Send(ctx, "Alice", 1, sealAs(fmt.Sprint("out", n)))
+		check(t, err)
+		check(t, p.Receive(ctx, Sender{Name: "Alice"}, takeAs(fmt.Sprint("in", n, ","))))
+	}
+	db, err := os.ReadFile(filepath.Join(dir, "profile.db"))
+	check(t, err)
+	journal, err := os.ReadFile(filepath.Join(dir, "profile.db-wal"))
+	check(t, err)
+	check(t, p.Close())
+
+	const frame = 4096 + 24
+	states := map[string]bool{}
+	for cut := 32; cut <= len(journal); cut += frame {
+		for _, end := range []int{cut, min(cut+1000, len(journal))} { // between two frames, and within one
+			dir := filepath.Join(t.TempDir(), "cut")
+			check(t, os.Mkdir(dir, 0o700))
+			check(t, os.WriteFile(filepath.Join(dir, "profile.db"), db, 0o600))
+			check(t, os.WriteFile(filepath.Join(dir, "profile.db-wal"), journal[:end], 0o600))
+			p := openProfile(t, dir)
+			outbox, err := p.Outbox(ctx)
+			check(t, err)
+			inbox, err := p.Unshown(ctx, 0, 100)
+			check(t, err)
+			ids := ""
+			for _, in := range inbox {
+				ids += strings.TrimRight(string(in.ID[:]), "\x00")
+			}
+			check(t, p.Receive(ctx, Sender{Name: "Alice"}, func(window []byte) ([]byte, *Incoming, error) {
+				if string(window) != ids {
+					t.Errorf("journal cut at %d: window %q, inbox %q", end, window, ids)
+				}
+				return nil, nil, nil
+			}))
+			out, err := p.Send(ctx, "Alice", 1, sealAs("next"))
+			check(t, err)
+			if want := uint64(len(outbox) + 1); out.Seq != want {
+				t.Errorf("journal cut at %d: %d messages in the outbox, the next has number %d", end, len(outbox), out.Seq)
+			}
+			states[fmt.Sprint(len(outbox), len(inbox))] = true
+			check(t, p.Close())
+		}
+	}
+	if len(states) != 7 {
+		t.Errorf("saw the states %v, want each of the 7 between the changes", states)
+	}
+}
