@@ -21,14 +21,19 @@ const usage = `usage:
           [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N]
   wiregen check FILE.wire|DIR...                                  diagnostics only
   wiregen fmt [-l] [-w] FILE.wire|DIR...                          format
+  wiregen decode -type T [-binary] FILE.wire|DIR...               bytes on stdin to JSON
+  wiregen encode -type T [-binary] FILE.wire|DIR...               JSON on stdin to bytes
 
 All files that are named are one program; a folder stands for the .wire files in
 it and below. The Go code of x.wire goes to DIR/x_gen.go. What an earlier run wrote
 to DIR and this one does not is removed, so each run has a folder of its own.
+
+decode takes bytes in hex, with or without spaces, or as they are; -binary keeps
+it from taking them for hex. encode writes hex, or bytes with -binary.
 `
 
 func main() {
-	if err := run(os.Args[1:], os.Stdout); err != nil {
+	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
 		if !errors.Is(err, flag.ErrHelp) {
 			fmt.Fprintln(os.Stderr, err)
 		}
@@ -36,13 +41,17 @@ func main() {
 	}
 }
 
-func run(args []string, stdout io.Writer) error {
+func run(args []string, stdin io.Reader, stdout io.Writer) error {
 	if len(args) > 0 {
 		switch args[0] {
 		case "check":
 			return check(args[1:], stdout)
 		case "fmt":
 			return format(args[1:], stdout)
+		case "decode":
+			return decode(args[1:], stdin, stdout)
+		case "encode":
+			return encode(args[1:], stdin, stdout)
 		}
 	}
 	return compile(args)

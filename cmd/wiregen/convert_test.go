@@ -1,0 +1,54 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestConvert(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "hello.wire")
+	source := `enum { hi(1), bye(2), (255) } Kind; struct { Kind kind; uint64 big; @utf8 name<0..9>; opaque rest[..]; } Hello;`
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	const hex = "02ffffffffffffffff03c3a961abcd"
+	const json = `{
+  "kind": "bye",
+  "big": "18446744073709551615",
+  "name": "éa",
+  "rest": "abcd"
+}
+`
+	tests := []struct{ name, command, in, out, err string }{
+		{"hex", "decode", hex, json, ""},
+		{"spaces", "decode", "02 ffffffff ffffffff\n03 c3a961 abcd\n", json, ""},
+		{"bytes", "decode", "\x02\xff\xff\xff\xff\xff\xff\xff\xff\x03\xc3\xa9a\xab\xcd", json, ""},
+		{"odd", "decode", "020", "", "odd length"},
+		{"short", "decode", "0200", "", "Hello.big at byte 1: short"},
+		{"back", "encode", json, hex + "\n", ""},
+		{"missing", "encode", `{"kind": 1}`, "", "field big is missing"},
+		{"unknown", "encode", `{"kind": "bye", "big": 1, "name": "", "rest": "", "more": 1}`, "", "no field more here"},
+		{"no JSON", "encode", `{`, "", "no JSON"},
+		{"too large", "encode", `{"kind": 300, "big": 1, "name": "", "rest": ""}`, "", "Hello.kind at byte 0: range"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var out strings.Builder
+			err := run([]string{tt.command, "-type", "Hello", file}, strings.NewReader(tt.in), &out)
+			if tt.err != "" {
+				if err == nil || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %v, want %q", err, tt.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if out.String() != tt.out {
+				t.Errorf("got  %s\nwant %s", out.String(), tt.out)
+			}
+		})
+	}
+}

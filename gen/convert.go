@@ -1,0 +1,48 @@
+package gen
+
+import (
+	"fmt"
+
+	"sotto/gen/diag"
+	"sotto/gen/interp"
+	"sotto/gen/types"
+)
+
+// Decode says in JSON what bytes of a struct say. No Go toolchain is needed: the
+// interpreter walks the checked sources.
+func Decode(sources []*diag.Source, name string, in []byte) ([]byte, error) {
+	s, err := structNamed(sources, name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := interp.DecodeAll(s, in)
+	if err != nil {
+		return nil, err
+	}
+	return interp.JSON(s, v), nil
+}
+
+// Encode is the way back from what Decode writes.
+func Encode(sources []*diag.Source, name string, text []byte) ([]byte, error) {
+	s, err := structNamed(sources, name)
+	if err != nil {
+		return nil, err
+	}
+	v, err := interp.ParseJSON(s, text)
+	if err != nil {
+		return nil, err
+	}
+	return interp.Encode(s, v)
+}
+
+func structNamed(sources []*diag.Source, name string) (*types.Struct, error) {
+	p, errs := Check(sources)
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	s, ok := p.Lookup(name).(*types.Struct)
+	if !ok {
+		return nil, fmt.Errorf("no struct is called %s", name)
+	}
+	return s, nil
+}
