@@ -8,17 +8,18 @@ const (
 	// windowGain leaves room for acknowledgements that come late and together.
 	windowGain = 2.0
 	// paceMargin keeps the rate just below the measured one, so that no queue builds.
-	paceMargin = 0.99
+	paceMargin = 0.995
 
 	bandwidthRounds = 10   // how long a measured rate is believed
 	fullGrowth      = 1.25 // the path is full when the rate doesn't grow by so much
 	fullRounds      = 3    // in so many rounds
+	probeGrowth     = 1.15 // a probe that found so much more goes on
 
-	probeRTTLength   = 200 * time.Millisecond
-	probeRTTShare    = 0.5 // of what the path holds stays in flight meanwhile
-	leastPackets     = 4   // the smallest window
-	windowSlack      = time.Millisecond
-	startupRTTUnseen = 100 * time.Millisecond // taken for the round trip before one was measured
+	minRTTDoubt    = time.Second // a minRTT this old is doubted if the rate has halved
+	probeRTTLength = 200 * time.Millisecond
+	probeRTTShare  = 0.5 // of what the path holds stays in flight meanwhile
+	leastPackets   = 4   // the smallest window
+	windowSlack    = time.Millisecond
 )
 
 // cycleGains is what a connection does with a path that it fills: try for more,
@@ -48,16 +49,18 @@ type bbr struct {
 	sampled   int64     // rounds in which the network, not the application, set the rate
 	minRTT    time.Duration
 	minRTTAt  instant
-	restarted bool // nothing was in flight a moment ago: round trips have no queue of ours
+	known     float64 // the bandwidth when minRTT was last seen
+	restarted bool    // nothing was in flight a moment ago: round trips have no queue of ours
 
-	roundEnd  int64 // a round ends with the first packet sent after so many bytes were delivered
-	network   bool  // some sample of this round was not limited by the application
+	roundEnd  int64   // a round ends with the first packet sent after so many bytes were delivered
+	network   bool    // some sample of this round was not limited by the application
 	recent    float64 // best rate of this round
 	fullRate  float64
 	fullCount int
 	full      bool // the path was found full once
 
-	cycle     int // index of cycleGains
+	probeRate float64 // the bandwidth when cycle 0 began
+	cycle     int     // index of cycleGains
 	cycleAt   instant
 	probeEnd  instant // when bbrProbeRTT may end; 0: too much is still in flight
 	quietTill int64   // packets sent below this count were kept few by ourselves
@@ -107,13 +110,16 @@ func (b *bbr) updateMinRTT(now instant, rtt time.Duration) (expired bool) {
 	old := b.minRTT != 0 && now.sub(b.minRTTAt) > rttHorizon
 	switch {
 	case b.minRTT == 0 || rtt < b.minRTT || old && b.restarted:
-		b.minRTT, b.minRTTAt = rtt, now
-		return false
-	case rtt <= b.minRTT+b.minRTT/64:
-		b.minRTTAt = now // as short as makes no difference
-		return false
+		b.minRTT, b.minRTTAt, b.known = rtt, now, b.bandwidth.max()
+	case rtt <= b.minRTT+b.minRTT/32:
+		b.minRTTAt, b.known = now, b.bandwidth.max() // as short as makes no difference
+	default:
+		// If the path got longer, a window for the shorter one lets the rate fall, and
+		// the window with it. So it must not take so long to find out.
+		longer := rtt > b.minRTT+b.minRTT/2 && b.bandwidth.max() < b.known/2
+		return old || longer && now.sub(b.minRTTAt) > minRTTDoubt
 	}
-	return old
+	return false
 }
 
 // updateBandwidth takes the rate at which bytes arrived. A sample that the
@@ -140,6 +146,9 @@ func (b *bbr) endRound(ack *ackSample) {
 		// look the same, and must not add up.
 		b.restraint.shrink(b.holds(1), b.packet)
 		b.full = true
+		if b.recent > 0 {
+			b.bandwidth.reset(b.sampled, max(b.recent, restraintFactor*b.bandwidth.max()))
+		}
 		if b.phase == bbrCruise && b.cycle == 0 {
 			b.enterCycle(ack.now, 1)
 		}
@@ -201,7 +210,12 @@ func (b *bbr) updateCycle(ack *ackSample) {
 	before := ack.inFlight + ack.acked
 	switch {
 	case gain > 1:
-		over = over && (b.restraint.lost > 0 || before >= b.holds(gain) || b.capped(before))
+		over = over && (b.restraint.lost > 0 || before >= b.holds(gain) || b.restraint.holds(before, b.packet))
+		if over && b.bandwidth.max() > probeGrowth*b.probeRate {
+			// All that was tried arrived: the path has become wider. Try more at once.
+			over = false
+			b.enterCycle(ack.now, b.cycle)
+		}
 	case gain < 1:
 		over = over || before <= b.holds(1)
 	}
@@ -210,12 +224,9 @@ func (b *bbr) updateCycle(ack *ackSample) {
 	}
 }
 
-// capped reports whether the restraint keeps a probe from getting further.
-func (b *bbr) capped(inFlight int) bool {
-	return b.restraint.cap > 0 && inFlight+b.packet >= b.restraint.cap
+func (b *bbr) enterCycle(now instant, cycle int) {
+	b.cycle, b.cycleAt, b.probeRate = cycle, now, b.bandwidth.max()
 }
-
-func (b *bbr) enterCycle(now instant, cycle int) { b.cycle, b.cycleAt = cycle, now }
 
 // cruise begins the cycle somewhere in its quiet part. Connections that share a
 // path should not all probe at once; the nanosecond is as good as a die for that.
@@ -238,7 +249,7 @@ func (b *bbr) updateProbeRTT(ack *ackSample) {
 	if ack.now < b.probeEnd {
 		return
 	}
-	b.minRTTAt = ack.now
+	b.minRTTAt, b.known = ack.now, b.bandwidth.max()
 	if b.full {
 		b.cruise(ack.now)
 	} else {
@@ -283,17 +294,13 @@ func (b *bbr) window() int {
 }
 
 func (b *bbr) rate() float64 {
-	if b.minRTT != 0 && b.minRTT < noPaceRTT {
-		return 0
+	if b.minRTT < noPaceRTT {
+		return 0 // or not known yet: the first flight is small
 	}
 	rate := b.bandwidth.max() * b.gain() * paceMargin
 	if !b.full {
 		// Little was sent until now, and perhaps little was to be sent.
-		rtt := b.minRTT
-		if rtt == 0 {
-			rtt = startupRTTUnseen
-		}
-		rate = max(rate, startupGain*float64(initialWindowPackets*b.packet)/rtt.Seconds())
+		rate = max(rate, startupGain*float64(initialWindowPackets*b.packet)/b.minRTT.Seconds())
 	}
 	if rate > noPaceRate {
 		return 0

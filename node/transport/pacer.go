@@ -6,10 +6,8 @@ const (
 	// paceDebt is how far sending may run ahead of the rate. The timers tick in
 	// milliseconds, so a burst of as much has to leave at once.
 	paceDebt = time.Millisecond
-	// paceBurst bounds what may leave at once after a pause, in packets at least
-	// and in bytes at most: one buffer for the kernel to cut.
+	// paceBurstPackets may always leave at once after a pause.
 	paceBurstPackets = 2
-	paceBurstBytes   = 64 << 10
 	// noPaceRate and noPaceRTT are where pacing ends, in bytes per second: beyond
 	// them the acknowledgements come at a finer beat than any timer.
 	noPaceRate = 250e6
@@ -46,8 +44,8 @@ func (p *pacer) sent(now instant, size int, rate float64, packet int) {
 		*p = pacer{}
 		return
 	}
-	// What a late timer or a pause left unused may follow, up to a burst.
-	burst := min(max(rate*paceDebt.Seconds(), paceBurstPackets*float64(packet)), paceBurstBytes)
+	// What a late timer or a pause left unused may follow, up to as much again.
+	burst := max(rate*paceDebt.Seconds(), paceBurstPackets*float64(packet))
 	p.due = max(p.due, now-duration(burst, rate)) + duration(float64(size), rate)
 	p.waiting = p.due.sub(now) >= paceDebt
 }

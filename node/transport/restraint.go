@@ -12,10 +12,8 @@ const (
 	hopelessRounds = 3
 	// restraintFactor is what remains of the window.
 	restraintFactor = 0.85
-	// queueFloor and queueEighths are by how much the round trips of a whole round
-	// must exceed the shortest known to show a queue.
-	queueFloor   = time.Millisecond
-	queueEighths = 1
+	// leastQueue is the least by which round trips show a queue, whatever they are.
+	leastQueue = time.Millisecond
 )
 
 // A verdict is what a round of packets says about the path.
@@ -28,19 +26,25 @@ const (
 )
 
 // A restraint watches the losses of each round and puts a cap on the window of a
-// controller that would ignore them (transport.md 5.7). Loss counts by rounds and
-// by bytes, never by packets: a burst is one event.
+// controller that would ignore them (transport.md 5.7). Loss counts by bytes in a
+// round, never by packets, so that a burst is one event.
+//
+// The cap makes a connection bearable for neighbours that do go by losses: it
+// shrinks when theirs do and, like theirs, grows by a packet each round until it is
+// where it was.
 type restraint struct {
-	cap  int // bytes in flight; 0: none
-	step int // by how much the cap grows after the next good round that needed it
+	cap        int // bytes in flight; 0: none
+	step       int // by how much the cap grows after the next good round that needed it
+	shrunkFrom int
+	prior      int // the cap before it last shrank
+	undoable   bool
 
-	prior     int // the cap before it last shrank
-	shrunk    bool
-	hopeless  int // rounds of hopelessLoss in a row
-	delivered int64
+	// This round.
+	delivered int64 // when it began
 	lost      int
-	shortest  time.Duration // round trip of this round; 0: none measured
-	peak      int           // the most that was in flight in this round
+	shortest  time.Duration // round trip; 0: none measured
+	peak      int           // the most that was in flight
+	hopeless  int           // rounds of hopelessLoss until now
 }
 
 func (r *restraint) onSent(inFlight int) { r.peak = max(r.peak, inFlight) }
@@ -53,28 +57,29 @@ func (r *restraint) onRTT(rtt time.Duration) {
 	}
 }
 
-// queued reports whether all packets of this round waited in a queue.
-func (r *restraint) queued(shortest time.Duration) bool {
-	return r.shortest > shortest+max(queueFloor, shortest*queueEighths/8)
-}
-
-// endRound judges the round. delivered counts all bytes acknowledged so far;
-// shortest is the shortest round trip known of the path.
+// endRound judges the round. delivered counts all bytes
+// acknowledged so far; shortest is the shortest round trip known of the path.
 func (r *restraint) endRound(delivered int64, shortest time.Duration) verdict {
-	v := roundFine
 	share := float64(r.lost) / float64(int64(r.lost)+delivered-r.delivered+1)
 	if share > hopelessLoss {
 		r.hopeless++
 	} else {
 		r.hopeless = 0
 	}
-	switch {
-	case r.hopeless >= hopelessRounds:
-		v, r.hopeless = roundHopeless, 0
-	case share > lossTolerance && r.queued(shortest):
-		v = roundCongested
+	if r.hopeless >= hopelessRounds {
+		r.hopeless = 0
+		return roundHopeless
 	}
-	return v
+	// The deeper the queue, the less chance has to do with it.
+	if share > lossTolerance && r.queued(shortest, shortest/8) || r.lost > 0 && r.queued(shortest, shortest/2) {
+		return roundCongested
+	}
+	return roundFine
+}
+
+// queued reports whether all packets of this round waited in a queue for so long.
+func (r *restraint) queued(shortest, wait time.Duration) bool {
+	return r.shortest > shortest+max(leastQueue, wait)
 }
 
 // nextRound begins to count anew.
@@ -84,30 +89,38 @@ func (r *restraint) nextRound(delivered int64, inFlight int) {
 
 // shrink puts the cap below what was in flight, but not below floor.
 func (r *restraint) shrink(floor, packet int) {
-	r.prior, r.shrunk = r.cap, true
-	from := r.peak
+	r.prior, r.undoable = r.cap, true
+	r.shrunkFrom = r.peak
 	if r.cap > 0 {
-		from = min(from, r.cap)
+		r.shrunkFrom = min(r.peak, r.cap)
 	}
-	r.cap = max(int(restraintFactor*float64(from)), floor)
+	r.cap = max(int(restraintFactor*float64(r.shrunkFrom)), floor)
 	r.step = packet
 }
 
-// grow raises a cap that was in the way, slowly at first, until it isn't any more.
+// grow raises a cap that was in the way: slowly until it is where it was, then
+// ever faster until it isn't in the way any more.
 func (r *restraint) grow(packet, target int) {
 	if r.cap == 0 || r.peak+2*packet < r.cap {
 		return
 	}
 	r.cap += r.step
-	r.step = min(2*r.step, max(packet, target/8))
+	if r.cap > r.shrunkFrom {
+		r.step = min(2*r.step, max(packet, target/8))
+	}
 	if r.cap >= target {
 		r.cap = 0
 	}
 }
 
+// holds reports whether the cap keeps more from being in flight.
+func (r *restraint) holds(inFlight, packet int) bool {
+	return r.cap > 0 && inFlight+packet >= r.cap
+}
+
 // undo takes back what losses did that were none.
 func (r *restraint) undo() {
-	if r.shrunk {
-		r.cap, r.shrunk = r.prior, false
+	if r.undoable {
+		r.cap, r.undoable = r.prior, false
 	}
 }
