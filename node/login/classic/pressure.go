@@ -94,6 +94,10 @@ var (
 	loadScale   = scale{300} // message 3s in some three seconds: about what one core can do
 )
 
+// pendingFailure is how much a network's message 4 counts that is not answered yet: a
+// good many people may log in from one office at the same time.
+const pendingFailure = 0.25
+
 const (
 	failureHalfLife = 10 * time.Minute
 	loadHalfLife    = 2 * time.Second

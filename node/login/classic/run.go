@@ -183,7 +183,7 @@ func (r *Run) giveCredentials(now time.Time, nonce [32]byte) ([]byte, error) {
 	r.record, r.state = record, runWantsM5
 	// Until it is answered it counts as a guess.
 	s.users.add(now, keys.Fold(r.user), 1)
-	s.networks.add(now, network(r.from.Addr()), 1)
+	s.networks.add(now, network(r.from.Addr()), pendingFailure)
 	s.count(reason)
 	return m4, nil
 }
@@ -274,7 +274,7 @@ func (r *Run) begin(now time.Time, m5 *wire.M5, m5Hash wire.Hash) (*session.Secr
 	}
 	r.peer = &Peer{User: r.record.Name, Key: r.key, Session: schedule.id, m6: schedule.m6}
 	r.server.users.add(now, keys.Fold(r.user), -1)
-	r.server.networks.add(now, network(r.from.Addr()), -1)
+	r.server.networks.add(now, network(r.from.Addr()), -pendingFailure)
 	r.server.count(ReasonLoggedIn)
 	r.clear()
 	return schedule.server(), nil
