@@ -72,11 +72,14 @@ func (h *receiveHalf) onReset(code uint64, final int64) (int64, error) {
 	if final > h.window.limit {
 		return 0, errOverLimit
 	}
+	closed := h.final >= 0
 	h.final = final
 	grown := final - h.high
 	h.high = final
-	if h.complete() && !h.stopped {
-		return grown, nil // everything is here already
+	if closed && h.complete() && !h.stopped {
+		// The stream had ended well and all of it is here. Without its end having been
+		// seen, all bytes being here is no reason to take a reset for an end.
+		return grown, nil
 	}
 	h.reset, h.code = true, code
 	h.forget()
