@@ -217,16 +217,13 @@ func (m *Packet) encode(b []byte) ([]byte, error) {
 	if !m.Type.known() {
 		return b[:start], codec.Unknown("Packet", "type", len(b)-start, uint64(m.Type))
 	}
-	length := m.Size()
-	if length > 65535 {
-		return b[:start], codec.Above("Packet", "length", len(b)-start+13, uint64(length), 65535)
-	}
+	lengthAt := len(b) + 13
 	b = slices.Grow(b, 15)[:len(b)+15]
 	p := (*[15]byte)(b[len(b)-15:])
 	p[0] = 0x80 | uint8(m.Type)<<2 | uint8(codec.Bit(m.KeyPhase))<<1 | uint8(codec.Bit(m.AckNow))
 	binary.BigEndian.PutUint64(p[1:9], m.Destination)
 	binary.BigEndian.PutUint32(p[9:13], m.Number)
-	binary.BigEndian.PutUint16(p[13:15], uint16(length))
+	binary.BigEndian.PutUint16(p[13:15], 0)
 	switch m.Type {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
 		if b, err = m.Hello.encode(b); err != nil {
@@ -238,6 +235,11 @@ func (m *Packet) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, m.Payload...)
 	b = append(b, m.Tag[:]...)
+	n := len(b) - start
+	if n > 65535 {
+		return b[:start], codec.Above("Packet", "length", lengthAt-start, uint64(n), 65535)
+	}
+	binary.BigEndian.PutUint16(b[lengthAt:], uint16(n))
 	return b, nil
 }
 

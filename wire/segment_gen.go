@@ -167,8 +167,7 @@ func (m *PadSegment) UnmarshalBinary(b []byte) error {
 func (m *PadSegment) Decode(b []byte) (int, error) {
 	in := b
 	m.Zeros = b[:len(b):len(b)]
-	b = b[len(b):]
-	return len(in) - len(b), nil
+	return len(in), nil
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -31,6 +31,7 @@ func (p *parser) binary(level int) Expr {
 }
 
 func (p *parser) operand() Expr {
+	defer p.nest()()
 	t := p.tok()
 	switch {
 	case t.Kind == Number:

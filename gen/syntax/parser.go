@@ -23,7 +23,7 @@ func Parse(src *diag.Source, errs *diag.List) *File {
 
 // maxDepth bounds how deep structs, selects and expressions nest in a source,
 // so that no text exhausts the stack. The number is arbitrary; people use 3.
-const maxDepth = 64
+const maxDepth = 100
 
 type parser struct {
 	src    *diag.Source

@@ -208,6 +208,8 @@ func (c *checker) checkVector(t Type, span diag.Span) {
 		c.checkVector(t.Elem, span)
 		size := t.Elem.Size()
 		switch {
+		case t.Length.Kind == Fixed && t.Size().Max > 8<<30 && size.Fixed():
+			c.errs.Add(diag.BadRange, span, "an array of %d bytes is more than 2^30", t.Size().Bytes().Max)
 		case size.Min%8 != 0:
 			c.errs.Add(diag.Unaligned, span, "elements of %d bits are not whole bytes", size.Min)
 		case IsGreedy(t.Elem):

@@ -150,6 +150,8 @@ func Within(err error, message, field string, at int) error {
 }
 
 // Index returns the path of an element.
+//
+//go:noinline
 func Index(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
 
 // MaxDepth is how deep messages that hold themselves may nest, so that no input

@@ -114,7 +114,14 @@ type decoding struct {
 
 func (d *decoding) members() {
 	g, s := d.g, d.s
-	for _, st := range steps(s) {
+	all := steps(s)
+	for i, st := range all {
+		if i == len(all)-1 && d.takesRest(st.member) {
+			f := st.member.(*types.Field)
+			g.p("m.%s = b[:len(b):len(b)]", g.fieldName(f))
+			g.p("return len(in), nil")
+			return
+		}
 		if st.block != nil {
 			d.block(st.block)
 			d.moved(st.block.bytes)
@@ -151,13 +158,33 @@ func (d *decoding) members() {
 	g.p("return len(in) - len(b), nil")
 }
 
+// takesRest reports whether a member is nothing but the rest of the bytes, after
+// which nothing is left to check.
+func (d *decoding) takesRest(m types.Member) bool {
+	f, ok := m.(*types.Field)
+	if !ok || f.ConfinedBy != nil || f.If != nil || f.Raw || len(d.sums) > 0 || d.s.MaxBytes > 0 || d.g.measured(d.s, f) {
+		return false
+	}
+	v, ok := types.Resolve(f.Type).(*types.Vector)
+	if !ok || !v.Bytewise() || v.Text || v.Length.Kind != types.Greedy {
+		return false
+	}
+	for _, x := range d.s.Fields() { // counts
+		if x.Derived != nil && x.Derived.Confines == nil && !x.Derived.Self {
+			return false
+		}
+	}
+	return true
+}
+
 // moved notes that n bytes were taken, or an unknown number if n is negative.
 func (d *decoding) moved(n int) {
-	if d.prefix += n; n < 0 || d.prefix < 0 {
-		d.prefix = -1 << 40
+	if n < 0 || d.prefix < 0 {
+		d.prefix = -1
 		d.c.first = d.c.at
 		return
 	}
+	d.prefix += n
 	d.c.first = fmt.Sprint(d.prefix)
 }
 

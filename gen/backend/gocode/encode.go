@@ -2,6 +2,7 @@ package gocode
 
 import (
 	"fmt"
+	"math"
 	"strings"
 
 	"sotto/gen/types"
@@ -49,6 +50,16 @@ func (g *generator) encoder(s *types.Struct) {
 		if g.sumEnds(s, st.member) {
 			g.set(local(memberName(st.member))+"End", at)
 		}
+		for _, f := range e.patches {
+			if f.Derived.Terms[0].Of == st.member {
+				e.patch(f)
+			}
+		}
+	}
+	for _, f := range e.patches {
+		if f.Derived.Self {
+			e.patch(f)
+		}
 	}
 	if s.MaxBytes > 0 {
 		g.p("if %s > %d {", at, s.MaxBytes)
@@ -72,6 +83,76 @@ const at = "len(b)-start"
 type encoding struct {
 	g *generator
 	s *types.Struct
+
+	patches []*types.Field // lengths to fill in when what they measure is there
+}
+
+// patched reports whether a length is filled in afterwards, because it would take
+// a walk over what it measures to know it before.
+func (e *encoding) patched(f slot) bool {
+	i := intOf(f.Type)
+	if f.at%8 != 0 || i.Bits%8 != 0 || !direct(f.Derived) || f.Derived.Terms[0].Count {
+		return false
+	}
+	switch m := f.Derived.Terms[0].Of.(type) {
+	case nil:
+		return !cheap(e.s, map[*types.Struct]bool{})
+	case *types.Field:
+		return m.If == nil && !late(e.s, f.Field) && !blockable(m) && !cheapType(m.Type, map[*types.Struct]bool{})
+	case *types.Select:
+		return !late(e.s, f.Field)
+	}
+	return false
+}
+
+// cheap reports whether the size of a struct is a sum of lengths.
+func cheap(s *types.Struct, seen map[*types.Struct]bool) bool {
+	if seen[s] {
+		return false
+	}
+	seen[s] = true
+	for _, m := range s.Members {
+		switch m := m.(type) {
+		case *types.Field:
+			if !cheapType(m.Type, seen) {
+				return false
+			}
+		case *types.Select:
+			return false
+		}
+	}
+	return true
+}
+
+func cheapType(t types.Type, seen map[*types.Struct]bool) bool {
+	switch t := types.Resolve(t).(type) {
+	case *types.Vector:
+		return t.Elem.Size().Fixed()
+	case *types.Optional:
+		return false
+	case *types.Struct:
+		return t.Size().Fixed() || cheap(t, seen)
+	}
+	return true
+}
+
+// patch fills in a length.
+func (e *encoding) patch(f *types.Field) {
+	g := e.g
+	name := local(f.Name)
+	from := "start"
+	if !f.Derived.Self {
+		from = name + "From"
+	}
+	i := intOf(f.Type)
+	n := g.fresh("n")
+	g.p("%s := len(b) - %s", n, from)
+	if i.Bits < 62 {
+		g.p("if %s {", above(n, uint64(1)<<i.Bits-1))
+		e.fail("codec.Above(%s, %q, %sAt-start, uint64(%s), %d)", g.fn.name, f.Name, name, n, uint64(1)<<i.Bits-1)
+		g.p("}")
+	}
+	g.p("%s", storeAt("b", name+"At", n, i))
 }
 
 func (e *encoding) fail(format string, args ...any) {
@@ -79,6 +160,11 @@ func (e *encoding) fail(format string, args ...any) {
 }
 
 func (e *encoding) start(m types.Member) {
+	for _, f := range e.patches {
+		if f.Derived.Terms[0].Of == m && m != nil {
+			e.g.set(local(f.Name)+"From", "len(b)")
+		}
+	}
 	if e.g.sumStarts(e.s, m) {
 		e.g.set(local(memberName(m))+"At", at)
 	}
@@ -90,6 +176,14 @@ func (e *encoding) block(bl *block) {
 	derived := map[*types.Field]string{}
 	for _, f := range bl.fields {
 		switch {
+		case f.Derived != nil && e.patched(f):
+			e.patches = append(e.patches, f.Field)
+			place := "len(b)"
+			if f.byteAt() > 0 {
+				place = fmt.Sprintf("len(b)+%d", f.byteAt())
+			}
+			g.set(local(f.Name)+"At", place)
+			derived[f.Field] = ""
 		case f.Derived != nil:
 			derived[f.Field] = e.derive(f)
 		case f.Hidden():
@@ -199,6 +293,8 @@ func (e *encoding) runValue(r run, bits int, derived map[*types.Field]string) st
 			parts = append(parts, fmt.Sprintf("%#x", f.Const.Number<<shift))
 			continue
 		case f.Checksum != nil:
+			continue
+		case f.Derived != nil && derived[f.Field] == "":
 			continue
 		case f.Derived != nil:
 			v = fmt.Sprintf("uint%d(%s)", bits, derived[f.Field])
@@ -325,6 +421,9 @@ func byteExprs(v string, bits int, little bool) []string {
 		v = "(" + v + ")"
 	}
 	var out []string
+	if v == "0" {
+		return strings.Split(strings.Repeat("0 ", bits/8-1)+"0", " ")
+	}
 	for i := range bits / 8 {
 		shift := bits - 8 - 8*i
 		if little {
@@ -376,17 +475,18 @@ func (e *encoding) derive(f slot) string {
 // a division or a difference.
 func (e *encoding) checkDerived(f *types.Field, v, pos string, bits int, signed bool) {
 	g := e.g
+	limit := uint64(1)<<min(bits, 63) - 1
 	switch {
-	case bits < 63 && signed:
-		g.p("if %s < 0 || %s > %d {", v, v, uint64(1)<<bits-1)
-	case bits < 63:
-		g.p("if %s > %d {", v, uint64(1)<<bits-1)
+	case bits < 62 && signed:
+		g.p("if %s < 0 || %s {", v, above(v, limit))
+	case bits < 62:
+		g.p("if %s {", above(v, limit))
 	case signed:
 		g.p("if %s < 0 {", v)
 	default:
 		return
 	}
-	e.fail("codec.Above(%s, %q, %s, uint64(%s), %d)", g.fn.name, f.Name, pos, v, uint64(1)<<min(bits, 63)-1)
+	e.fail("codec.Above(%s, %q, %s, uint64(%s), %d)", g.fn.name, f.Name, pos, v, limit)
 	g.p("}")
 }
 
@@ -627,9 +727,21 @@ func (e *encoding) limitsAt(l types.Length, n, path, pos string) {
 		e.fail("codec.Below(%s, %s, %s, uint64(%s), %d)", g.fn.name, path, pos, n, l.Min)
 		g.p("}")
 	}
-	g.p("if %s > %d {", n, l.Max)
+	if l.Max >= 1<<62 {
+		return
+	}
+	g.p("if %s {", above(n, l.Max))
 	e.fail("codec.Above(%s, %s, %s, uint64(%s), %d)", g.fn.name, path, pos, n, l.Max)
 	g.p("}")
+}
+
+// above returns the condition that an int is above a limit, which may not fit in
+// an int where that has 32 bits.
+func above(n string, limit uint64) string {
+	if limit > math.MaxInt32 {
+		n = "uint64(" + n + ")"
+	}
+	return fmt.Sprintf("%s > %d", n, limit)
 }
 
 func (e *encoding) prefix(t types.Type, n string) {

@@ -120,7 +120,11 @@ func (d *decoding) limits(v *types.Vector, n, path string, c cursor) {
 		g.p("}")
 	}
 	if l.Max < prefixMax(l.Prefix) {
-		g.p("if %s > %d {", n, l.Max)
+		if n == "n" {
+			g.p("if %s {", above(n, l.Max))
+		} else {
+			g.p("if %s > %d {", n, l.Max)
+		}
 		g.fail("codec.Above(%s, %s, %s, uint64(%s), %d)", g.fn.name, path, c.first, n, l.Max)
 		g.p("}")
 	}

@@ -1109,7 +1109,7 @@ func (m *Vectors) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Huge))>>16), byte((len(m.Huge))>>8), byte((len(m.Huge))))
 	b = append(b, m.Huge...)
-	if len(m.Four) > 4294967295 {
+	if uint64(len(m.Four)) > 4294967295 {
 		return b[:start], codec.Above("Vectors", "four", len(b)-start, uint64(len(m.Four)), 4294967295)
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Four)))
@@ -2318,8 +2318,7 @@ func (m *TailedSelectCase2) UnmarshalBinary(b []byte) error {
 func (m *TailedSelectCase2) Decode(b []byte) (int, error) {
 	in := b
 	m.All = b[:len(b):len(b)]
-	b = b[len(b):]
-	return len(in) - len(b), nil
+	return len(in), nil
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2387,20 +2386,19 @@ func (m *Elsewhere) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Elsewhere", codec.Index("items", i), len(b)-start)
 		}
 	}
-	othersSize := 0
+	restFieldAt := len(b)
+	b = append(b, 0, 0, 0)
+	restFieldFrom := len(b)
 	for i2 := range m.Others {
-		othersSize += m.Others[i2].Size()
-	}
-	restField := othersSize
-	if restField > 16777215 {
-		return b[:start], codec.Above("Elsewhere", "rest", len(b)-start, uint64(restField), 16777215)
-	}
-	b = append(b, byte(uint32(restField)>>16), byte(uint32(restField)>>8), byte(uint32(restField)))
-	for i3 := range m.Others {
-		if b, err = m.Others[i3].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Elsewhere", codec.Index("others", i3), len(b)-start)
+		if b, err = m.Others[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Elsewhere", codec.Index("others", i2), len(b)-start)
 		}
 	}
+	n := len(b) - restFieldFrom
+	if n > 16777215 {
+		return b[:start], codec.Above("Elsewhere", "rest", restFieldAt-start, uint64(n), 16777215)
+	}
+	b[restFieldAt], b[restFieldAt+1], b[restFieldAt+2] = byte(n>>16), byte(n>>8), byte(n)
 	return b, nil
 }
 
@@ -2544,16 +2542,10 @@ func (m *Self) MarshalBinary() ([]byte, error) {
 func (m *Self) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	length := m.Size()
-	if length > 65535 {
-		return b[:start], codec.Above("Self", "length", len(b)-start+1, uint64(length), 65535)
-	}
+	lengthAt := len(b) + 1
 	b = append(b, 0x4)
-	b = binary.BigEndian.AppendUint16(b, uint16(length))
+	b = binary.BigEndian.AppendUint16(b, 0)
 	count := len(m.Items)
-	if count > 4611686018427387903 {
-		return b[:start], codec.Above("Self", "count", len(b)-start, uint64(count), 4611686018427387903)
-	}
 	b = codec.AppendVarint(b, uint64(count))
 	at := len(b)
 	b = append(b, 0, 0)
@@ -2568,6 +2560,11 @@ func (m *Self) encode(b []byte) ([]byte, error) {
 	}
 	binary.BigEndian.PutUint16(b[at:], uint16(n))
 	b = append(b, m.Payload...)
+	n2 := len(b) - start
+	if n2 > 65535 {
+		return b[:start], codec.Above("Self", "length", lengthAt-start, uint64(n2), 65535)
+	}
+	binary.BigEndian.PutUint16(b[lengthAt:], uint16(n2))
 	return b, nil
 }
 
@@ -2757,11 +2754,7 @@ func (m *SelfLate) Decode(b []byte) (int, error) {
 	b = b[:int(lengthSize)-(len(in)-len(b))]
 	in = in[:lengthSize]
 	m.Payload = b[:len(b):len(b)]
-	b = b[len(b):]
-	if len(b) != 0 {
-		return 0, codec.Trailing("SelfLate", "", len(in)-len(b), len(b))
-	}
-	return len(in) - len(b), nil
+	return len(in), nil
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -3052,22 +3045,10 @@ func (m *Body) MarshalBinary() ([]byte, error) {
 func (m *Body) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	bodySize := 0
-	switch m.Kind {
-	case 0:
-	case 1:
-		bodySize += m.Case1.Size()
-	case 2:
-		bodySize += 3
-	default:
-		bodySize += len(m.Other)
-	}
-	length := bodySize
-	if length > 16777215 {
-		return b[:start], codec.Above("Body", "length", len(b)-start, uint64(length), 16777215)
-	}
-	b = append(b, byte(uint32(length)>>16), byte(uint32(length)>>8), byte(uint32(length)))
+	lengthAt := len(b)
+	b = append(b, 0, 0, 0)
 	b = append(b, m.Kind)
+	lengthFrom := len(b)
 	switch m.Kind {
 	case 0:
 	case 1:
@@ -3081,6 +3062,11 @@ func (m *Body) encode(b []byte) ([]byte, error) {
 	default:
 		b = append(b, m.Other...)
 	}
+	n := len(b) - lengthFrom
+	if n > 16777215 {
+		return b[:start], codec.Above("Body", "length", lengthAt-start, uint64(n), 16777215)
+	}
+	b[lengthAt], b[lengthAt+1], b[lengthAt+2] = byte(n>>16), byte(n>>8), byte(n)
 	b = append(b, m.After)
 	return b, nil
 }
@@ -3294,21 +3280,10 @@ func (m *Kept) MarshalBinary() ([]byte, error) {
 func (m *Kept) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	bodySize := 0
-	switch on := uint64(m.Type); {
-	case on == 1:
-		bodySize += m.First.Size()
-	case on == 2, on >= 16 && on <= 31:
-		bodySize += 36
-	default:
-		bodySize += len(m.Unknown)
-	}
-	length := bodySize
-	if length > 65535 {
-		return b[:start], codec.Above("Kept", "length", len(b)-start+2, uint64(length), 65535)
-	}
+	lengthAt := len(b) + 2
 	b = binary.BigEndian.AppendUint16(b, uint16(m.Type))
-	b = binary.BigEndian.AppendUint16(b, uint16(length))
+	b = binary.BigEndian.AppendUint16(b, 0)
+	lengthFrom := len(b)
 	switch on := uint64(m.Type); {
 	case on == 1:
 		if b, err = m.First.encode(b); err != nil {
@@ -3321,6 +3296,11 @@ func (m *Kept) encode(b []byte) ([]byte, error) {
 	default:
 		b = append(b, m.Unknown...)
 	}
+	n := len(b) - lengthFrom
+	if n > 65535 {
+		return b[:start], codec.Above("Kept", "length", lengthAt-start, uint64(n), 65535)
+	}
+	binary.BigEndian.PutUint16(b[lengthAt:], uint16(n))
 	return b, nil
 }
 
@@ -3567,18 +3547,10 @@ func (m *Refusing) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Lead)))
 	b = append(b, m.Lead...)
-	bodySize := 0
-	switch m.Type {
-	case 1:
-		bodySize += m.Case1.Size()
-	case 2:
-	}
-	size := bodySize
-	if size > 255 {
-		return b[:start], codec.Above("Refusing", "size", len(b)-start+1, uint64(size), 255)
-	}
+	sizeAt := len(b) + 1
 	b = append(b, m.Type)
-	b = append(b, uint8(size))
+	b = append(b, 0)
+	sizeFrom := len(b)
 	switch m.Type {
 	case 1:
 		if b, err = m.Case1.encode(b); err != nil {
@@ -3588,6 +3560,11 @@ func (m *Refusing) encode(b []byte) ([]byte, error) {
 	default:
 		return b[:start], codec.Unknown("Refusing", "type", len(b)-start, uint64(m.Type))
 	}
+	n := len(b) - sizeFrom
+	if n > 255 {
+		return b[:start], codec.Above("Refusing", "size", sizeAt-start, uint64(n), 255)
+	}
+	b[sizeAt] = byte(n)
 	return b, nil
 }
 
@@ -4136,9 +4113,6 @@ func (m *Varints) encode(b []byte) ([]byte, error) {
 	b = codec.AppendVarint(b, 300)
 	b = append(b, m.F)
 	length := len(m.Data)
-	if length > 4611686018427387903 {
-		return b[:start], codec.Above("Varints", "length", len(b)-start, uint64(length), 4611686018427387903)
-	}
 	b = codec.AppendVarint(b, uint64(length))
 	b = append(b, m.Data...)
 	return b, nil
