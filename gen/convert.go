@@ -6,6 +6,7 @@ import (
 	"sotto/gen/diag"
 	"sotto/gen/interp"
 	"sotto/gen/types"
+	"sotto/gen/vet"
 )
 
 // Decode says in JSON what bytes of a struct say. No Go toolchain is needed: the
@@ -45,4 +46,22 @@ func structNamed(sources []*diag.Source, name string) (*types.Struct, error) {
 		return nil, fmt.Errorf("no struct is called %s", name)
 	}
 	return s, nil
+}
+
+// Vet names every change from one version of a program to another that breaks a
+// peer, with its place.
+func Vet(before, after []*diag.Source) ([]string, error) {
+	p, errs := Check(before)
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	q, errs := Check(after)
+	if err := errs.Err(); err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, c := range vet.Compare(p, q) {
+		out = append(out, c.String())
+	}
+	return out, nil
 }

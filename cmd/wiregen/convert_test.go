@@ -52,3 +52,22 @@ func TestConvert(t *testing.T) {
 		})
 	}
 }
+
+func TestVet(t *testing.T) {
+	dir := t.TempDir()
+	before, after := filepath.Join(dir, "before.wire"), filepath.Join(dir, "after.wire")
+	for name, text := range map[string]string{before: "struct { uint8 a; } M;", after: "struct { uint16 a; } M;"} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out strings.Builder
+	err := run([]string{"vet", before, after}, nil, &out)
+	if want := filepath.ToSlash(after) + ":1:17: M.a: 16 bits, was 8 bits\n"; err == nil || out.String() != want {
+		t.Errorf("got %v, %s\nwant %s", err, out.String(), want)
+	}
+	out.Reset()
+	if err := run([]string{"vet", before, before}, nil, &out); err != nil || out.String() != "" {
+		t.Errorf("got %v, %s", err, out.String())
+	}
+}

@@ -21,10 +21,11 @@ const usage = `usage:
           [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N]
   wiregen check FILE.wire|DIR...                                  diagnostics only
   wiregen fmt [-l] [-w] FILE.wire|DIR...                          format
+  wiregen vet OLD NEW                                             name what breaks a peer
   wiregen decode -type T [-binary] FILE.wire|DIR...               bytes on stdin to JSON
   wiregen encode -type T [-binary] FILE.wire|DIR...               JSON on stdin to bytes
 
-All files that are named are one program; a folder stands for the .wire files in
+All files that are named are one program (vet: each of the two); a folder stands for the .wire files in
 it and below. The Go code of x.wire goes to DIR/x_gen.go. What an earlier run wrote
 to DIR and this one does not is removed, so each run has a folder of its own.
 
@@ -48,6 +49,8 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 			return check(args[1:], stdout)
 		case "fmt":
 			return format(args[1:], stdout)
+		case "vet":
+			return vet(args[1:], stdout)
 		case "decode":
 			return decode(args[1:], stdin, stdout)
 		case "encode":
