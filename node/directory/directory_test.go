@@ -225,40 +225,6 @@ func TestAttack30OwnEntry(t *testing.T) {
 	}
 }
 
-// "A changed key of a known peer stops sending until it is accepted."
-func TestAttack38PinnedKeys(t *testing.T) {
-	var p Pin
-	first, second, third := wire.KeyId{1}, wire.KeyId{2}, wire.KeyId{3}
-	if p.See(first) || p.Check() != nil || p.Key != first {
-		t.Fatalf("at first sight: %v", p)
-	}
-	if p.See(first) || p.Check() != nil {
-		t.Errorf("the same again: %v", p)
-	}
-	if !p.See(second) || p.Check() != ErrKeyChanged || p.Key != first {
-		t.Errorf("another key: %v", p)
-	}
-	if p.See(second) || p.Check() != ErrKeyChanged {
-		t.Errorf("the other key again is no news and still not accepted: %v", p)
-	}
-	if !p.See(third) {
-		t.Errorf("a third key is news: %v", p)
-	}
-	if p.Accept(second) == nil || p.Accept(first) == nil || p.Accept(wire.KeyId{}) == nil {
-		t.Error("a key was accepted that isn't the one shown")
-	}
-	if p.Check() != ErrKeyChanged {
-		t.Error("a refused acceptance has opened the way")
-	}
-	if err := p.Accept(third); err != nil || p.Check() != nil || p.Key != third {
-		t.Errorf("accepted: %v, %v", p, err)
-	}
-	p.See(first)
-	if p.See(third) || p.Check() != nil {
-		t.Errorf("the pinned key came back: %v", p)
-	}
-}
-
 func TestStale(t *testing.T) {
 	m := signed(t, nil)
 	for offset, want := range map[time.Duration]bool{

@@ -4,15 +4,15 @@
 // It promises that a manifest which it returns was signed by the pinned server,
 // is well formed, holds no name and no key twice and no key that isn't one, and
 // that Follows refuses to go back, to follow a fork or a broken chain, and to
-// believe what has expired. A Pin keeps a person's key: another one stops sending
-// until somebody accepts it.
+// believe what has expired.
 //
 //	m, err := directory.Verify(server, signed)
 //	err = m.Follows(seen, now)     // then store m.Seen()
 //	err = m.CheckOwn(name, key)    // an alarm
 //
 // The layout is in spec/classic/directory.wire. The package has no clock, disk or
-// locks: now is the server's time, and what was seen is for others to keep.
+// locks: now is the server's time. What was seen, and which key of a person was
+// accepted, is for the client's profile to keep.
 //
 // # Limitations
 //

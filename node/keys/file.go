@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"sotto/wire"
 	"sotto/wire/codec"
@@ -155,15 +154,4 @@ func parseFile(b []byte, want wire.KeyFileKind) (*wire.KeyFile, error) {
 		return nil, errors.New("this is a server's secret key file, not its public one")
 	}
 	return nil, errors.New("this is a server's public key file, not its secret one")
-}
-
-// CheckMode refuses a key file that anybody but its owner can read or write.
-func CheckMode(mode fs.FileMode) error {
-	if !mode.IsRegular() {
-		return errors.New("the key file is not a regular file")
-	}
-	if mode.Perm()&0o077 != 0 {
-		return fmt.Errorf("the key file is open to others: its mode is %04o, make it 0600", mode.Perm())
-	}
-	return nil
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
-	"io/fs"
 	"strings"
 	"testing"
 )
@@ -103,14 +102,3 @@ func TestAttack65KeyFiles(t *testing.T) {
 }
 
 func second(_ *PublicKey, err error) error { return err }
-
-func TestCheckMode(t *testing.T) {
-	for mode, good := range map[fs.FileMode]bool{
-		0o600: true, 0o400: true, 0o644: false, 0o660: false, 0o601: false, 0o777: false,
-		fs.ModeDir | 0o600: false, fs.ModeSymlink | 0o600: false, fs.ModeNamedPipe | 0o600: false,
-	} {
-		if err := CheckMode(mode); (err == nil) != good {
-			t.Errorf("%v: error = %v, want good = %v", mode, err, good)
-		}
-	}
-}

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// MaxName is the longest name of a user in bytes.
-const MaxName = 32
+// maxName is the longest name of a user in bytes.
+const maxName = 32
 
 // ErrName says that a name is not one that a user can have.
 var ErrName = errors.New("a name has 1 to 32 characters of A-Z a-z 0-9 _ . - and is not only dots")
@@ -14,7 +14,7 @@ var ErrName = errors.New("a name has 1 to 32 characters of A-Z a-z 0-9 _ . - and
 // CheckName returns ErrName unless the name is one that a user can have. Names of
 // dots alone are refused because folders are named after users.
 func CheckName(name string) error {
-	if len(name) < 1 || len(name) > MaxName || strings.Trim(name, ".") == "" {
+	if len(name) < 1 || len(name) > maxName || strings.Trim(name, ".") == "" {
 		return ErrName
 	}
 	for _, c := range []byte(name) {

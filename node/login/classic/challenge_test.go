@@ -1,9 +1,12 @@
 package classic
 
 import (
+	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -99,6 +102,48 @@ func TestAttack12WrongSolutions(t *testing.T) {
 			change(d)
 			w.drops(d.seal(w), ReasonPuzzle)
 		})
+	}
+}
+
+// Solutions of 31 and 33 bytes.
+func TestAttack12SolutionsOfTheWrongLength(t *testing.T) {
+	w := newWorld(t)
+	d := w.draft()
+	plain := mustEncode(t, &d.M3)
+	x := bytes.Index(plain, mustEncode(t, &d.Xs[0]))
+	for name, b := range map[string][]byte{
+		"31 bytes": slices.Delete(slices.Clone(plain), x+31, x+32),
+		"33 bytes": slices.Insert(slices.Clone(plain), x+32, 0),
+	} {
+		sealed, err := w.id.Public().Seal(rand.Reader, labelM3, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(name)
+		w.drops(mustEncode(t, sealed), ReasonM3Sealed)
+	}
+}
+
+// What is no name is no message 3, however well it is sealed and its puzzle solved.
+func TestAttack04Names(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"\x00", "a/b", "..", "a b", "\u202ealice", "\u0430lice", "-\n-"} {
+		d := w.draft()
+		d.User = name
+		d.solve(w)
+		w.drops(d.seal(w), ReasonM3Sealed)
+	}
+	d := w.draft()
+	d.User = "xxxxx"
+	d.solve(w)
+	plain := mustEncode(t, &d.M3)
+	for name, user := range map[string]string{"empty": "\x00", "invalid UTF-8": "\x05xx\xffxx", "longer than the message": "\xffxxxxx"} {
+		sealed, err := w.id.Public().Seal(rand.Reader, labelM3, append([]byte{plain[0]}, append([]byte(user), plain[7:]...)...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Log(name)
+		w.drops(mustEncode(t, sealed), ReasonM3Sealed)
 	}
 }
 
