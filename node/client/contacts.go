@@ -59,7 +59,7 @@ func (l *loop) setPeers(peers []profile.Peer) error {
 			ct.out.to = p.Name
 			l.contacts[keys.Fold(p.Name)] = ct
 		}
-		ct.key, ct.changed = key, changed
+		ct.key, ct.changed, ct.verified = key, changed, p.Verified
 	}
 	return nil
 }
@@ -81,8 +81,8 @@ func (l *loop) stop(ct *contact) {
 		if o.place == placeHeld {
 			continue
 		}
-		if o.text != "" {
-			ct.drafts = append(ct.drafts, o.text)
+		if text := o.text; text != "" {
+			l.goDo(func() { l.keepDraft(ct.name, text) })
 		}
 		l.fail(ct, o, ct.name+"'s key changed before it was sent")
 	}
@@ -182,9 +182,9 @@ var ErrDigits = errors.New("these are not the digits of the key")
 const digitsMin = 5
 
 // Trust accepts a user's new key, which the digits (the beginning of its
-// fingerprint, five or more) name. It gives the texts that were kept as
-// drafts while sending was stopped.
-func (c *Client) Trust(ctx context.Context, name, digits string) (drafts []string, err error) {
+// fingerprint, five or more) name. Then it sends what was kept as drafts while
+// sending was stopped, and gives how many they were.
+func (c *Client) Trust(ctx context.Context, name, digits string) (drafts int, err error) {
 	var key *keys.PublicKey
 	var failed error
 	err = c.do(ctx, func(l *loop) {
@@ -201,20 +201,45 @@ func (c *Client) Trust(ctx context.Context, name, digits string) (drafts []strin
 		}
 	})
 	if err := errors.Join(err, failed); err != nil {
-		return nil, err
+		return 0, err
 	}
 	modulus := key.Modulus()
 	if err := c.cfg.Profile.AcceptPeer(ctx, name, modulus[:]); err != nil {
-		return nil, err
+		return 0, err
 	}
 	err = c.do(ctx, func(l *loop) {
 		ct, _ := l.contact(name)
 		if ct.changed != nil && ct.changed.Equal(key) {
 			ct.key, ct.changed, ct.verified = key, nil, false
 		}
-		drafts, ct.drafts = ct.drafts, nil
 	})
-	return drafts, err
+	if err != nil {
+		return 0, err
+	}
+	return c.sendDrafts(ctx, name)
+}
+
+// Verified notes that a person has compared the whole number with a user.
+func (c *Client) Verified(ctx context.Context, name, number string) error {
+	seen, err := c.Compare(ctx, name)
+	if err != nil {
+		return err
+	}
+	if seen.Changed {
+		return fmt.Errorf("%s's key is new: accept it first", seen.User)
+	}
+	if onlyDigits(number) != onlyDigits(seen.Number) {
+		return ErrDigits
+	}
+	var key *keys.PublicKey
+	if err := c.do(ctx, func(l *loop) { key = l.contacts[keys.Fold(name)].key }); err != nil {
+		return err
+	}
+	modulus := key.Modulus()
+	if err := c.cfg.Profile.SetVerified(ctx, seen.User, modulus[:]); err != nil {
+		return err
+	}
+	return c.do(ctx, func(l *loop) { l.contacts[keys.Fold(name)].verified = true })
 }
 
 // digitsOf reports whether the digits that a person typed begin a fingerprint.

@@ -43,7 +43,6 @@ type contact struct {
 	direct  *direct   // takes our messages; nil if there is none
 	directs []*direct // all conns with him, direct among them
 	retryAt time.Time // when the server takes messages to him again
-	drafts  []string  // not sent because the key changed
 }
 
 // newLoop makes the loop with what the profile holds.

@@ -34,7 +34,6 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		switch {
 		case failed != nil:
 		case ct.changed != nil:
-			ct.drafts = append(ct.drafts, text)
 			failed = &KeyChangedError{User: ct.name, Fingerprint: ct.changed.Fingerprint()}
 		default:
 			recipient = envelope.Person{Name: ct.name, Key: ct.key}
@@ -42,6 +41,9 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		}
 	})
 	if err := errors.Join(err, failed); err != nil {
+		if changed := (*KeyChangedError)(nil); errors.As(err, &changed) {
+			err = errors.Join(err, c.keepDraft(changed.User, text))
+		}
 		return MessageID{}, err
 	}
 	sender := envelope.Sender{Identity: c.identity, Name: c.user}
@@ -199,7 +201,7 @@ func (l *loop) delivered(ct *contact, o *outgoing, direct bool) {
 	if o.place == placeDone {
 		return
 	}
-	if o.state < Sent {
+	if !o.said {
 		l.news(o, StateChanged{State: Sent})
 	}
 	ct.out.done(o)

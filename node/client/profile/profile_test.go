@@ -448,3 +448,55 @@ func TestFullDisk(t *testing.T) {
 		t.Errorf("got %+v, %v; want number 2", out, err)
 	}
 }
+
+// A verified key is verified until another one takes its place.
+func TestVerified(t *testing.T) {
+	p := openProfile(t, filepath.Join(t.TempDir(), "profile"))
+	set := func(version uint64, key string) {
+		t.Helper()
+		_, err := p.SetManifest(ctx, Manifest{Version: version}, []PeerKey{{"Alice", []byte(key)}})
+		check(t, err)
+	}
+	verified := func() bool {
+		t.Helper()
+		peer, err := p.Peer(ctx, "Alice")
+		check(t, err)
+		return peer.Verified
+	}
+	set(1, "a1")
+	if verified() {
+		t.Error("verified without a comparison")
+	}
+	if err := p.SetVerified(ctx, "Alice", []byte("a2")); !errors.Is(err, ErrConflict) {
+		t.Errorf("another key: got %v", err)
+	}
+	if err := p.SetVerified(ctx, "Nobody", nil); !errors.Is(err, ErrNotFound) {
+		t.Errorf("nobody: got %v", err)
+	}
+	check(t, p.SetVerified(ctx, "alice", []byte("a1")))
+	if !verified() {
+		t.Error("not verified after a comparison")
+	}
+	set(2, "a2")
+	check(t, p.AcceptPeer(ctx, "Alice", []byte("a2")))
+	if verified() {
+		t.Error("the new key passes for verified")
+	}
+}
+
+func TestDrafts(t *testing.T) {
+	p := openProfile(t, filepath.Join(t.TempDir(), "profile"))
+	for _, text := range []string{"one", "two"} {
+		check(t, p.PutDraft(ctx, &Draft{To: "Alice", Body: []byte(text)}))
+	}
+	check(t, p.PutDraft(ctx, &Draft{To: "Bob", Body: []byte("three")}))
+	drafts, err := p.Drafts(ctx, "alice")
+	check(t, err)
+	if len(drafts) != 2 || string(drafts[0].Body) != "one" || string(drafts[1].Body) != "two" {
+		t.Fatalf("got %+v, want one and two", drafts)
+	}
+	check(t, p.DropDraft(ctx, drafts[0].Pos))
+	if drafts, err = p.Drafts(ctx, "Alice"); err != nil || len(drafts) != 1 || string(drafts[0].Body) != "two" {
+		t.Errorf("got %+v, %v, want two", drafts, err)
+	}
+}

@@ -20,10 +20,17 @@ CREATE TABLE manifest (      -- at most one row: the newest that was seen
 );
 
 CREATE TABLE peer (
-	name    TEXT PRIMARY KEY COLLATE NOCASE,
-	key     BLOB NOT NULL,     -- the one the user relies on
-	changed BLOB               -- another one that the manifest shows
+	name     TEXT PRIMARY KEY COLLATE NOCASE,
+	key      BLOB NOT NULL,    -- the one the user relies on
+	changed  BLOB,             -- another one that the manifest shows
+	verified INTEGER NOT NULL DEFAULT 0 -- the user has compared key
 ) WITHOUT ROWID;
+
+CREATE TABLE draft (         -- written and not sent
+	pos  INTEGER PRIMARY KEY AUTOINCREMENT,
+	peer TEXT NOT NULL COLLATE NOCASE,
+	body BLOB NOT NULL
+);
 
 CREATE TABLE sequence (      -- of the messages to each peer
 	peer TEXT PRIMARY KEY COLLATE NOCASE,

@@ -154,14 +154,16 @@ type Peer struct {
 	// Changed is another key that the manifest shows and the user has not
 	// accepted; nil if there is none. Nothing may be sent while it is set.
 	Changed []byte
+	// Verified says that the user has compared Key with its owner.
+	Verified bool
 }
 
-const peerColumns = "SELECT name, key, changed FROM peer"
+const peerColumns = "SELECT name, key, changed, verified FROM peer"
 
 // Peer finds a peer by name, or gives ErrNotFound.
 func (p *Profile) Peer(ctx context.Context, name string) (Peer, error) {
 	var peer Peer
-	if err := p.db.Read.QueryRowContext(ctx, peerColumns+" WHERE name = ?", name).Scan(&peer.Name, &peer.Key, &peer.Changed); err != nil {
+	if err := p.db.Read.QueryRowContext(ctx, peerColumns+" WHERE name = ?", name).Scan(&peer.Name, &peer.Key, &peer.Changed, &peer.Verified); err != nil {
 		return Peer{}, notFound(err, "peer %q", name)
 	}
 	return peer, nil
@@ -177,7 +179,7 @@ func (p *Profile) Peers(ctx context.Context) ([]Peer, error) {
 	var peers []Peer
 	for rows.Next() {
 		var peer Peer
-		if err := rows.Scan(&peer.Name, &peer.Key, &peer.Changed); err != nil {
+		if err := rows.Scan(&peer.Name, &peer.Key, &peer.Changed, &peer.Verified); err != nil {
 			return nil, readError(err)
 		}
 		peers = append(peers, peer)
@@ -201,7 +203,25 @@ func (p *Profile) AcceptPeer(ctx context.Context, name string, key []byte) error
 		case changed == nil || !bytes.Equal(changed, key):
 			return fmt.Errorf("changed key of %s: %w", name, ErrConflict)
 		}
-		_, err := w.Exec("UPDATE peer SET key = changed, changed = NULL WHERE name = ?", name)
+		_, err := w.Exec("UPDATE peer SET key = changed, changed = NULL, verified = 0 WHERE name = ?", name)
+		return err
+	})
+}
+
+// SetVerified notes that the user has compared the key of a peer with its
+// owner. If by now another key is the pinned one, that is ErrConflict.
+func (p *Profile) SetVerified(ctx context.Context, name string, key []byte) error {
+	return p.change(ctx, len(key), func(w *disk.Writer) error {
+		var pinned []byte
+		switch err := w.Row("SELECT key FROM peer WHERE name = ?", name).Scan(&pinned); {
+		case errors.Is(err, sql.ErrNoRows):
+			return fmt.Errorf("peer %q: %w", name, ErrNotFound)
+		case err != nil:
+			return err
+		case !bytes.Equal(pinned, key):
+			return fmt.Errorf("key of %s: %w", name, ErrConflict)
+		}
+		_, err := w.Exec("UPDATE peer SET verified = 1 WHERE name = ?", name)
 		return err
 	})
 }
