@@ -1,0 +1,74 @@
+package main
+
+// A command is one that can stand on the command line or, except for demo and
+// trust-server, at the prompt.
+type command struct {
+	usage    string
+	min, max int // arguments; max < 0: any number
+}
+
+// commandNames are the commands in the order in which help shows them.
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "demo", "help", "version"}
+
+var commands = map[string]command{
+	"":             {"", 0, 0},
+	"list":         {"", 0, 0},
+	"send":         {"WHO [TEXT...]", 1, -1},
+	"verify":       {"WHO [NUMBER...]", 1, -1},
+	"trust":        {"WHO DIGITS", 2, -1},
+	"trust-server": {"--accept DIGITS", 2, -1},
+	"demo":         {"[script]", 0, 1},
+	"help":         {"", 0, -1},
+	"version":      {"", 0, 0},
+}
+
+// promptHelp is the answer to `help` at the prompt.
+const promptHelp = `list                    who is online
+send WHO TEXT           the rest of the line is the message
+verify WHO [NUMBER]     show the number to compare with WHO; with NUMBER: note that it is the same
+trust WHO DIGITS        accept WHO's new key, which DIGITS (five or more) begin; sends the kept drafts
+quit                    leave when all messages are delivered or their failure is said (also: end of input)
+`
+
+// manual is the answer to -h.
+const manual = `Private chat over UDP. With no command: chat, one line a command, at a prompt or from a pipe.
+
+  sotto -u NAME [flags]                  list, send WHO TEXT, verify, trust, help, quit
+  sotto -u NAME [flags] list             who is online
+  sotto -u NAME [flags] send WHO [TEXT]  WHO gets the words of TEXT joined by one space; no TEXT: read stdin
+  sotto -u NAME [flags] verify WHO [NUMBER]
+                                         the 60 digits to compare with WHO; with NUMBER: note that they match
+  sotto -u NAME [flags] trust WHO DIGITS accept WHO's new key, which DIGITS (five or more) begin
+  sotto -u NAME [flags] trust-server --accept DIGITS
+                                         accept the server's new key
+  sotto demo [script]                    a server and four users on this machine, no set-up: you are Bob.
+                                         Without a terminal, or with the word script: a scripted conversation.
+
+Flags, before the command:
+  -u NAME              the user
+  -p PASSWORD          the password, visible to other users of this machine; -p - reads a line from stdin
+  -password-file FILE  the password is the first line of FILE
+  -password-fd N       the password is the first line of the open file descriptor N
+                       (none of these: asked at the terminal)
+  -sip HOST            the server's address or name (127.0.0.1)
+  -sp PORT             the server's UDP port (5000)
+  -server-key FILE     the server's public key. Without it: the one known from last time, else of a server on this
+                       machine the one in its state folder, else the server is asked and the fingerprint is shown
+  -server-state DIR    the state folder of a server on this machine ($XDG_STATE_HOME/sottod)
+  -state DIR           where to keep keys, outbox and unread messages ($XDG_STATE_HOME/sotto)
+  -timeout D           how long the end waits for messages that are not delivered yet (30s)
+  -relay               send everything by the server, nothing directly to other users
+  -version             print the version
+
+States of a message: queued (kept by the server for somebody offline, or in our outbox while there is no contact),
+sent (the server has it on disk, the recipient is online), delivered (the recipient has it on disk), failed: why.
+Messages are printed whole on one line, with control characters and line breaks escaped; events go to stdout, what
+goes wrong to stderr. Messages that come while a single command runs are kept and shown in the next chat.
+
+Exit: 0 done, 1 internal, 2 usage, 3 no contact, 4 login, 5 no such user, 6 not delivered in time,
+7 key changed, 8 rate limited, 9 versions differ, 10 profile locked or damaged, 130 interrupted
+
+Example:
+  sottod -n && sottod -sp 5000 &
+  sotto -u Bob -p Bob -sip 127.0.0.1 -sp 5000
+`

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"slices"
+
+	"sotto/node/client"
+	"sotto/node/client/profile"
+)
+
+// A connection is an open profile and, after login, a client on it.
+type connection struct {
+	profile *profile.Profile
+	servers []netip.AddrPort
+	client  *client.Client
+	how     string // how the server's key is known, for the first line
+}
+
+// openProfile finds the server's addresses and opens the profile of the user
+// there.
+func openProfile(ctx context.Context, o *options) (*connection, error) {
+	servers, err := resolve(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	root, err := o.stateFolder()
+	if err != nil {
+		return nil, err
+	}
+	p, err := profile.Open(profile.Dir(root, o.user, profileServer(o)))
+	if err != nil {
+		return nil, err
+	}
+	return &connection{profile: p, servers: servers}, nil
+}
+
+// profileServer is the server's name in a profile: the loopback interface has
+// one name.
+func profileServer(o *options) string {
+	copied := *o
+	if o.host == "localhost" {
+		copied.host = "127.0.0.1"
+	}
+	return copied.server()
+}
+
+// resolve gives the server's addresses. IPv4 comes first for this machine's
+// own server, which listens on 127.0.0.1 unless told otherwise.
+func resolve(ctx context.Context, o *options) ([]netip.AddrPort, error) {
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", o.host)
+	if err != nil {
+		var dns *net.DNSError
+		if ctx.Err() == nil && !errors.As(err, &dns) {
+			err = &net.DNSError{Err: err.Error(), Name: o.host}
+		}
+		return nil, err
+	}
+	var addrs []netip.AddrPort
+	for _, ip := range ips {
+		addrs = append(addrs, netip.AddrPortFrom(ip.Unmap(), uint16(o.port)))
+	}
+	if allLoopback(addrs) {
+		slices.SortStableFunc(addrs, func(a, b netip.AddrPort) int { return cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen()) })
+	}
+	return slices.Compact(addrs), nil
+}
+
+// login logs in on an open profile.
+func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) error {
+	key, err := findServerKey(ctx, o, c.profile, c.servers, in)
+	if err != nil {
+		return err
+	}
+	password, err := readPassword(ctx, o, in, allLoopback(c.servers))
+	if err != nil {
+		return err
+	}
+	c.client, err = client.Open(ctx, client.Config{
+		User:      o.user,
+		Password:  password,
+		Servers:   c.servers,
+		ServerKey: key.key,
+		Profile:   c.profile,
+		Relay:     o.relay,
+	})
+	if other := (*client.ServerKeyError)(nil); errors.As(err, &other) && !key.pinned {
+		return fail(exitKeyChanged, "STOP. %s shows another key than %s holds: someone may be in between, or it is another server. Password not sent. "+
+			"(in the file: %s; shown: %s)", o.server(), cmp.Or(key.from, "the one accepted"), other.Pinned, other.Shown)
+	}
+	if err != nil {
+		return err
+	}
+	switch {
+	case key.pinned:
+		c.how = "server key matches"
+	case key.from != "":
+		c.how = "server key from " + key.from
+	default:
+		c.how = "server key accepted"
+	}
+	return key.pin(ctx, c.profile)
+}
+
+// close ends the client, if there is one, and then the profile.
+func (c *connection) close() error {
+	var err error
+	if c.client != nil {
+		err = c.client.Close()
+	}
+	return errors.Join(err, c.profile.Close())
+}

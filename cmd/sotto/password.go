@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+)
+
+// passwordMax is the longest line that is read for a password. What a password
+// may be is decided where it is used.
+const passwordMax = 4096
+
+// readPassword gives the password from where the command line says.
+func readPassword(ctx context.Context, o *options, in *bufio.Reader, loopback bool) ([]byte, error) {
+	switch {
+	case o.passwordSet && o.password != "-":
+		if !demoUser(o, loopback) {
+			fmt.Fprintln(os.Stderr, "Passwords on the command line are visible to other users of this machine. Leave out -p to be asked, or use -password-file.")
+		}
+		return []byte(o.password), nil
+	case o.file != "":
+		f, err := os.Open(o.file)
+		if err != nil {
+			return nil, fail(exitUsage, "Cannot read the password file: %v.", err)
+		}
+		defer f.Close()
+		return firstLine(f, o.file)
+	case o.fd >= 0:
+		f := os.NewFile(uintptr(o.fd), fmt.Sprintf("descriptor %d", o.fd))
+		if f == nil {
+			return nil, fail(exitUsage, "Cannot read the password: descriptor %d is not open.", o.fd)
+		}
+		defer f.Close()
+		return firstLine(f, f.Name())
+	case term.IsTerminal(int(os.Stdin.Fd())):
+		return askPassword(ctx, o)
+	case o.passwordSet: // -p - in a pipe
+		return passwordLine(in, "standard input")
+	}
+	return nil, fail(exitUsage, "No password for %s: there is no terminal to ask at. Use -password-file FILE, -password-fd N or -p -.", printable(o.user))
+}
+
+// askPassword asks at the terminal, without echo. An interruption gives the
+// echo back.
+func askPassword(ctx context.Context, o *options) ([]byte, error) {
+	fd := int(os.Stdin.Fd())
+	before, err := term.GetState(fd)
+	if err != nil {
+		return nil, fail(exitUsage, "Cannot read the password: %v.", err)
+	}
+	fmt.Fprintf(os.Stderr, "Password of %s on %s: ", printable(o.user), printable(o.server()))
+	type answer struct {
+		password []byte
+		err      error
+	}
+	read := make(chan answer, 1)
+	go func() {
+		b, err := term.ReadPassword(fd)
+		read <- answer{b, err}
+	}()
+	select {
+	case a := <-read:
+		fmt.Fprintln(os.Stderr)
+		if errors.Is(a.err, io.EOF) {
+			return nil, fail(exitUsage, "No password was given.")
+		}
+		if a.err != nil {
+			return nil, fail(exitUsage, "Cannot read the password: %v.", a.err)
+		}
+		return a.password, nil
+	case <-ctx.Done():
+		term.Restore(fd, before)
+		fmt.Fprintln(os.Stderr)
+		return nil, ctx.Err()
+	}
+}
+
+// firstLine reads the password from the first line of a file.
+func firstLine(r io.Reader, name string) ([]byte, error) {
+	return passwordLine(bufio.NewReader(io.LimitReader(r, passwordMax+2)), name)
+}
+
+// passwordLine reads a line, which may be the last one and have no end.
+func passwordLine(r *bufio.Reader, name string) ([]byte, error) {
+	line, err := r.ReadSlice('\n')
+	if err != nil && err != io.EOF || len(line) > passwordMax {
+		return nil, fail(exitUsage, "Cannot read the password from %s: %v.", name, lineError(err))
+	}
+	line = []byte(strings.TrimSuffix(strings.TrimSuffix(string(line), "\n"), "\r"))
+	if len(line) == 0 {
+		return nil, fail(exitUsage, "There is no password in %s: its first line is empty.", name)
+	}
+	return line, nil
+}
+
+func lineError(err error) error {
+	if err == nil || errors.Is(err, bufio.ErrBufferFull) {
+		return fmt.Errorf("the line is longer than %d bytes", passwordMax)
+	}
+	return err
+}
+
+// demoUser reports whether the password is the one that everybody knows: the
+// name of a demo user on this machine.
+func demoUser(o *options, loopback bool) bool {
+	return loopback && o.password == o.user && isDemoName(o.user)
+}
+
+func isDemoName(name string) bool {
+	for _, demo := range demoNames {
+		if name == demo {
+			return true
+		}
+	}
+	return false
+}
+
+// demoNames are the users that `sottod -n` makes, each with its name as the
+// password.
+var demoNames = []string{"Alice", "Bob", "Charlie", "Eve"}
+
+func allLoopback(addrs []netip.AddrPort) bool {
+	for _, a := range addrs {
+		if !a.Addr().Unmap().IsLoopback() {
+			return false
+		}
+	}
+	return len(addrs) > 0
+}
