@@ -18,14 +18,15 @@ const TextMax = 1048576
 
 // An EnvelopeHeader says who wrote to whom, under which keys, and in which order. A
 // receiver takes it only if to and to_key are his, and from_key is the key that he
-// has accepted for from.
+// has accepted for from. A sender that has no memory of its numbers begins with the
+// present time in ms, so a jump of more than 2^20 is a new beginning and no gap.
 type EnvelopeHeader struct {
 	From    string
 	FromKey KeyId
 	To      string
 	ToKey   KeyId
 	Id      [16]byte
-	// grows by one from each message to this recipient to the next; never 0 nor 2^64-1
+	// one more than in the last message to this recipient; never 0 nor 2^64-1
 	Seq             uint64
 	SentMs          uint64
 	ManifestVersion uint64
