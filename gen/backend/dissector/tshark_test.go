@@ -26,13 +26,21 @@ type shown struct{ name, value string }
 func (s shown) String() string { return s.name + "=" + s.value }
 
 // TestTshark gives samples of every struct to tshark, each on a port of its own, and compares every field with what
-// the interpreter says.
+// the interpreter says: for each form of the language, and for our own protocol.
 func TestTshark(t *testing.T) {
 	tshark, err := exec.LookPath("tshark")
 	if err != nil {
 		t.Skip("no tshark here")
 	}
-	p := compile(t)
+	t.Run("forms", func(t *testing.T) { compare(t, tshark, compile(t, "testdata/*.wire")) })
+	t.Run("spec", func(t *testing.T) {
+		compare(t, tshark, compile(t, "../../../spec/*.wire", "../../../spec/classic/*.wire"))
+	})
+}
+
+// compare runs tshark over a capture of samples.
+func compare(t *testing.T, tshark string, p *types.Program) {
+	t.Helper()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "sotto.lua")
 	if err := os.WriteFile(script, dissector.Script(p, "sotto", "Sotto", "Packet", 5000), 0o600); err != nil {
@@ -83,20 +91,22 @@ func TestTshark(t *testing.T) {
 	t.Logf("%d packets of %d structs", len(packets), len(p.Structs()))
 }
 
-func compile(t *testing.T) *types.Program {
+func compile(t *testing.T, patterns ...string) *types.Program {
 	t.Helper()
-	names, err := filepath.Glob("testdata/*.wire")
-	if err != nil || len(names) == 0 {
-		t.Fatal("no sources", err)
-	}
 	var errs diag.List
 	var files []*syntax.File
-	for _, n := range names {
-		text, err := os.ReadFile(n)
-		if err != nil {
-			t.Fatal(err)
+	for _, pattern := range patterns {
+		names, err := filepath.Glob(pattern)
+		if err != nil || len(names) == 0 {
+			t.Fatal("no sources", err)
 		}
-		files = append(files, syntax.Parse(&diag.Source{Name: n, Text: string(text)}, &errs))
+		for _, n := range names {
+			text, err := os.ReadFile(n)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files = append(files, syntax.Parse(&diag.Source{Name: n, Text: string(text)}, &errs))
+		}
 	}
 	p := types.Check(files, &errs)
 	if err := errs.Err(); err != nil {
