@@ -665,7 +665,7 @@ func (m *LocateRequest) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *LocateRequest) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("LocateRequest", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -719,7 +719,7 @@ func (m *LocateRequest) String() string { return string(m.appendText(nil)) }
 func (m *LocateRequest) appendText(b []byte) []byte {
 	b = append(b, "LocateRequest{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	return append(b, '}')
 }
 
@@ -755,7 +755,7 @@ func (m *SendRequest) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *SendRequest) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.To)) {
+	if !utf8.ValidString(m.To) {
 		return b[:start], codec.Fail("SendRequest", "to", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.To) < 1 {
@@ -840,7 +840,7 @@ func (m *SendRequest) String() string { return string(m.appendText(nil)) }
 func (m *SendRequest) appendText(b []byte) []byte {
 	b = append(b, "SendRequest{"...)
 	b = append(b, "to: "...)
-	b = codec.AppendText(b, string(m.To))
+	b = codec.AppendText(b, m.To)
 	b = append(b, ", id: "...)
 	b = codec.AppendBytes(b, m.Id[:])
 	b = append(b, ", envelope: "...)
@@ -1215,8 +1215,7 @@ type ListReply struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *ListReply) Size() int {
-	n := 0
-	n += 3
+	n := 3
 	for i := range m.Users {
 		n += m.Users[i].Size()
 	}
@@ -1341,7 +1340,7 @@ func (m *UserState) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *UserState) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("UserState", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -1416,7 +1415,7 @@ func (m *UserState) String() string { return string(m.appendText(nil)) }
 func (m *UserState) appendText(b []byte) []byte {
 	b = append(b, "UserState{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", online: "...)
 	b = append(b, m.Online.String()...)
 	return append(b, '}')
@@ -1491,7 +1490,7 @@ func (m *LocateReply) MarshalBinary() ([]byte, error) {
 func (m *LocateReply) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("LocateReply", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -1595,7 +1594,7 @@ func (m *LocateReply) String() string { return string(m.appendText(nil)) }
 func (m *LocateReply) appendText(b []byte) []byte {
 	b = append(b, "LocateReply{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", state: "...)
 	b = append(b, m.State.String()...)
 	switch m.State {
@@ -1877,7 +1876,7 @@ func (m *SendReply) appendText(b []byte) []byte {
 	b = append(b, "state: "...)
 	b = append(b, m.State.String()...)
 	b = append(b, ", seq: "...)
-	b = codec.AppendUint(b, uint64(m.Seq))
+	b = codec.AppendUint(b, m.Seq)
 	return append(b, '}')
 }
 
@@ -2233,7 +2232,7 @@ func (m *Deliver) String() string { return string(m.appendText(nil)) }
 func (m *Deliver) appendText(b []byte) []byte {
 	b = append(b, "Deliver{"...)
 	b = append(b, "seq: "...)
-	b = codec.AppendUint(b, uint64(m.Seq))
+	b = codec.AppendUint(b, m.Seq)
 	b = append(b, ", envelope: "...)
 	b = codec.AppendBytes(b, m.Envelope)
 	return append(b, '}')
@@ -2294,7 +2293,7 @@ func (m *Receipt) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	b = append(b, uint8(m.State))
-	if !utf8.ValidString(string(m.By)) {
+	if !utf8.ValidString(m.By) {
 		return b[:start], codec.Fail("Receipt", "by", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.By) < 1 {
@@ -2386,15 +2385,15 @@ func (m *Receipt) String() string { return string(m.appendText(nil)) }
 func (m *Receipt) appendText(b []byte) []byte {
 	b = append(b, "Receipt{"...)
 	b = append(b, "seq: "...)
-	b = codec.AppendUint(b, uint64(m.Seq))
+	b = codec.AppendUint(b, m.Seq)
 	b = append(b, ", state: "...)
 	b = append(b, m.State.String()...)
 	b = append(b, ", by: "...)
-	b = codec.AppendText(b, string(m.By))
+	b = codec.AppendText(b, m.By)
 	b = append(b, ", id: "...)
 	b = codec.AppendBytes(b, m.Id[:])
 	b = append(b, ", time_ms: "...)
-	b = codec.AppendUint(b, uint64(m.TimeMs))
+	b = codec.AppendUint(b, m.TimeMs)
 	return append(b, '}')
 }
 
@@ -2434,7 +2433,7 @@ func (m *Introduce) encode(b []byte) ([]byte, error) {
 	var err error
 	b = append(b, m.IntroId[:]...)
 	b = append(b, m.IntroKey[:]...)
-	if !utf8.ValidString(string(m.From)) {
+	if !utf8.ValidString(m.From) {
 		return b[:start], codec.Fail("Introduce", "from", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.From) < 1 {
@@ -2523,7 +2522,7 @@ func (m *Introduce) appendText(b []byte) []byte {
 	b = codec.AppendBytes(b, m.IntroId[:])
 	b = append(b, ", intro_key: secret"...)
 	b = append(b, ", from: "...)
-	b = codec.AppendText(b, string(m.From))
+	b = codec.AppendText(b, m.From)
 	b = append(b, ", address: "...)
 	b = m.Address.appendText(b)
 	b = append(b, ", life_s: "...)
@@ -2560,7 +2559,7 @@ func (m *Presence) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *Presence) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("Presence", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -2635,7 +2634,7 @@ func (m *Presence) String() string { return string(m.appendText(nil)) }
 func (m *Presence) appendText(b []byte) []byte {
 	b = append(b, "Presence{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", online: "...)
 	b = append(b, m.Online.String()...)
 	return append(b, '}')
@@ -2712,7 +2711,7 @@ func (m *Replaced) appendText(b []byte) []byte {
 	b = append(b, "by: "...)
 	b = m.By.appendText(b)
 	b = append(b, ", time_ms: "...)
-	b = codec.AppendUint(b, uint64(m.TimeMs))
+	b = codec.AppendUint(b, m.TimeMs)
 	return append(b, '}')
 }
 
@@ -2974,7 +2973,7 @@ func (m *MailboxAck) String() string { return string(m.appendText(nil)) }
 func (m *MailboxAck) appendText(b []byte) []byte {
 	b = append(b, "MailboxAck{"...)
 	b = append(b, "up_to: "...)
-	b = codec.AppendUint(b, uint64(m.UpTo))
+	b = codec.AppendUint(b, m.UpTo)
 	return append(b, '}')
 }
 
@@ -3318,6 +3317,6 @@ func (m *PeerReceipt) appendText(b []byte) []byte {
 	b = append(b, ", verdict: "...)
 	b = append(b, m.Verdict.String()...)
 	b = append(b, ", time_ms: "...)
-	b = codec.AppendUint(b, uint64(m.TimeMs))
+	b = codec.AppendUint(b, m.TimeMs)
 	return append(b, '}')
 }

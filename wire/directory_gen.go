@@ -30,8 +30,7 @@ type Manifest struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Manifest) Size() int {
-	n := 89
-	n += 3
+	n := 92
 	for i := range m.Entries {
 		n += m.Entries[i].Size()
 	}
@@ -155,11 +154,11 @@ func (m *Manifest) appendText(b []byte) []byte {
 	b = append(b, "server: "...)
 	b = codec.AppendBytes(b, m.Server[:])
 	b = append(b, ", version: "...)
-	b = codec.AppendUint(b, uint64(m.Version))
+	b = codec.AppendUint(b, m.Version)
 	b = append(b, ", issued_ms: "...)
-	b = codec.AppendUint(b, uint64(m.IssuedMs))
+	b = codec.AppendUint(b, m.IssuedMs)
 	b = append(b, ", expires_ms: "...)
-	b = codec.AppendUint(b, uint64(m.ExpiresMs))
+	b = codec.AppendUint(b, m.ExpiresMs)
 	b = append(b, ", prev: "...)
 	b = codec.AppendBytes(b, m.Prev[:])
 	b = append(b, ", entries: "...)
@@ -204,7 +203,7 @@ func (m *ManifestEntry) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *ManifestEntry) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("ManifestEntry", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -278,11 +277,11 @@ func (m *ManifestEntry) String() string { return string(m.appendText(nil)) }
 func (m *ManifestEntry) appendText(b []byte) []byte {
 	b = append(b, "ManifestEntry{"...)
 	b = append(b, "user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	b = append(b, ", key: "...)
 	b = codec.AppendBytes(b, m.Key[:])
 	b = append(b, ", since_ms: "...)
-	b = codec.AppendUint(b, uint64(m.SinceMs))
+	b = codec.AppendUint(b, m.SinceMs)
 	return append(b, '}')
 }
 

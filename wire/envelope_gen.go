@@ -56,7 +56,7 @@ func (m *EnvelopeHeader) MarshalBinary() ([]byte, error) {
 func (m *EnvelopeHeader) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, 0x1e)
-	if !utf8.ValidString(string(m.From)) {
+	if !utf8.ValidString(m.From) {
 		return b[:start], codec.Fail("EnvelopeHeader", "from", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.From) < 1 {
@@ -68,7 +68,7 @@ func (m *EnvelopeHeader) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.From)))
 	b = append(b, m.From...)
 	b = append(b, m.FromKey[:]...)
-	if !utf8.ValidString(string(m.To)) {
+	if !utf8.ValidString(m.To) {
 		return b[:start], codec.Fail("EnvelopeHeader", "to", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.To) < 1 {
@@ -195,21 +195,21 @@ func (m *EnvelopeHeader) String() string { return string(m.appendText(nil)) }
 func (m *EnvelopeHeader) appendText(b []byte) []byte {
 	b = append(b, "EnvelopeHeader{"...)
 	b = append(b, "from: "...)
-	b = codec.AppendText(b, string(m.From))
+	b = codec.AppendText(b, m.From)
 	b = append(b, ", from_key: "...)
 	b = codec.AppendBytes(b, m.FromKey[:])
 	b = append(b, ", to: "...)
-	b = codec.AppendText(b, string(m.To))
+	b = codec.AppendText(b, m.To)
 	b = append(b, ", to_key: "...)
 	b = codec.AppendBytes(b, m.ToKey[:])
 	b = append(b, ", id: "...)
 	b = codec.AppendBytes(b, m.Id[:])
 	b = append(b, ", seq: "...)
-	b = codec.AppendUint(b, uint64(m.Seq))
+	b = codec.AppendUint(b, m.Seq)
 	b = append(b, ", sent_ms: "...)
-	b = codec.AppendUint(b, uint64(m.SentMs))
+	b = codec.AppendUint(b, m.SentMs)
 	b = append(b, ", manifest_version: "...)
-	b = codec.AppendUint(b, uint64(m.ManifestVersion))
+	b = codec.AppendUint(b, m.ManifestVersion)
 	return append(b, '}')
 }
 
@@ -503,7 +503,7 @@ func (m *EnvelopeText) MarshalBinary() ([]byte, error) {
 func (m *EnvelopeText) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, 0x1f)
-	if !utf8.ValidString(string(m.Text)) {
+	if !utf8.ValidString(m.Text) {
 		return b[:start], codec.Fail("EnvelopeText", "text", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Text) > 1048576 {
@@ -576,7 +576,7 @@ func (m *EnvelopeText) String() string { return string(m.appendText(nil)) }
 func (m *EnvelopeText) appendText(b []byte) []byte {
 	b = append(b, "EnvelopeText{"...)
 	b = append(b, "text: "...)
-	b = codec.AppendText(b, string(m.Text))
+	b = codec.AppendText(b, m.Text)
 	return append(b, '}')
 }
 
@@ -714,7 +714,7 @@ func (m *SeqWindow) String() string { return string(m.appendText(nil)) }
 func (m *SeqWindow) appendText(b []byte) []byte {
 	b = append(b, "SeqWindow{"...)
 	b = append(b, "floor: "...)
-	b = codec.AppendUint(b, uint64(m.Floor))
+	b = codec.AppendUint(b, m.Floor)
 	b = append(b, ", seen: "...)
 	b = append(b, '[')
 	for i := range m.Seen {
@@ -807,9 +807,9 @@ func (m *SeqRange) String() string { return string(m.appendText(nil)) }
 func (m *SeqRange) appendText(b []byte) []byte {
 	b = append(b, "SeqRange{"...)
 	b = append(b, "start: "...)
-	b = codec.AppendUint(b, uint64(m.Start))
+	b = codec.AppendUint(b, m.Start)
 	b = append(b, ", end: "...)
-	b = codec.AppendUint(b, uint64(m.End))
+	b = codec.AppendUint(b, m.End)
 	return append(b, '}')
 }
 
@@ -884,7 +884,7 @@ func (m *SeqId) String() string { return string(m.appendText(nil)) }
 func (m *SeqId) appendText(b []byte) []byte {
 	b = append(b, "SeqId{"...)
 	b = append(b, "seq: "...)
-	b = codec.AppendUint(b, uint64(m.Seq))
+	b = codec.AppendUint(b, m.Seq)
 	b = append(b, ", id: "...)
 	b = codec.AppendBytes(b, m.Id[:])
 	return append(b, '}')

@@ -412,7 +412,7 @@ func (m *SafetyInput) MarshalBinary() ([]byte, error) {
 func (m *SafetyInput) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, m.Key[:]...)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("SafetyInput", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -473,7 +473,7 @@ func (m *SafetyInput) appendText(b []byte) []byte {
 	b = append(b, "key: "...)
 	b = codec.AppendBytes(b, m.Key[:])
 	b = append(b, ", name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	return append(b, '}')
 }
 
@@ -564,7 +564,7 @@ func (m *Digits) appendText(b []byte) []byte {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = codec.AppendUint(b, uint64(m.Groups[i]))
+		b = codec.AppendUint(b, m.Groups[i])
 	}
 	b = append(b, ']')
 	b = append(b, ", rest: "...)

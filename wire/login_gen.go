@@ -212,7 +212,7 @@ func (m *C1) appendText(b []byte) []byte {
 	b = append(b, ", k: "...)
 	b = codec.AppendUint(b, uint64(m.K))
 	b = append(b, ", issued_ms: "...)
-	b = codec.AppendUint(b, uint64(m.IssuedMs))
+	b = codec.AppendUint(b, m.IssuedMs)
 	b = append(b, ", life_s: "...)
 	b = codec.AppendUint(b, uint64(m.LifeS))
 	return append(b, '}')
@@ -423,7 +423,7 @@ func (m *PuzzleBind) encode(b []byte) ([]byte, error) {
 	copy(p[32:64], m.Conn[:])
 	copy(p[64:96], m.ClientNonce[:])
 	copy(p[96:128], m.ReplyKey[:])
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("PuzzleBind", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -508,7 +508,7 @@ func (m *PuzzleBind) appendText(b []byte) []byte {
 	b = codec.AppendBytes(b, m.ClientNonce[:])
 	b = append(b, ", reply_key: secret"...)
 	b = append(b, ", user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -625,7 +625,7 @@ func (m *M3) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	b = append(b, 0x3)
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("M3", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -760,7 +760,7 @@ func (m *M3) String() string { return string(m.appendText(nil)) }
 func (m *M3) appendText(b []byte) []byte {
 	b = append(b, "M3{"...)
 	b = append(b, "user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	b = append(b, ", client_nonce: "...)
 	b = codec.AppendBytes(b, m.ClientNonce[:])
 	b = append(b, ", c1: "...)
@@ -820,7 +820,7 @@ func (m *C2) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint16(p[41:43], m.LifeS)
 	copy(p[43:75], m.Conn[:])
 	copy(p[75:107], m.M3[:])
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("C2", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -908,7 +908,7 @@ func (m *C2) appendText(b []byte) []byte {
 	b = append(b, "n2: "...)
 	b = codec.AppendBytes(b, m.N2[:])
 	b = append(b, ", issued_ms: "...)
-	b = codec.AppendUint(b, uint64(m.IssuedMs))
+	b = codec.AppendUint(b, m.IssuedMs)
 	b = append(b, ", life_s: "...)
 	b = codec.AppendUint(b, uint64(m.LifeS))
 	b = append(b, ", conn: "...)
@@ -916,7 +916,7 @@ func (m *C2) appendText(b []byte) []byte {
 	b = append(b, ", m3: "...)
 	b = codec.AppendBytes(b, m.M3[:])
 	b = append(b, ", user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -1062,7 +1062,7 @@ func (m *M4) encode(b []byte) ([]byte, error) {
 	if b, err = m.C2.encode(b); err != nil {
 		return b[:start], codec.Within(err, "M4", "c2", len(b)-start)
 	}
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("M4", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -1181,7 +1181,7 @@ func (m *M4) appendText(b []byte) []byte {
 	b = append(b, ", c2: "...)
 	b = m.C2.appendText(b)
 	b = append(b, ", user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -1293,7 +1293,7 @@ func (m *WrappedAad) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *WrappedAad) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("WrappedAad", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -1347,7 +1347,7 @@ func (m *WrappedAad) String() string { return string(m.appendText(nil)) }
 func (m *WrappedAad) appendText(b []byte) []byte {
 	b = append(b, "WrappedAad{"...)
 	b = append(b, "user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -1393,7 +1393,7 @@ func (m *M5) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, m.ReplyKey2[:]...)
 	b = append(b, m.Sig[:]...)
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("M5", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -1502,7 +1502,7 @@ func (m *M5) appendText(b []byte) []byte {
 	b = append(b, ", sig: "...)
 	b = codec.AppendBytes(b, m.Sig[:])
 	b = append(b, ", user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -1548,7 +1548,7 @@ func (m *LoginProof) encode(b []byte) ([]byte, error) {
 	copy(p[65:97], m.M3[:])
 	copy(p[97:129], m.M4[:])
 	copy(p[129:161], m.ReplyKey2[:])
-	if !utf8.ValidString(string(m.User)) {
+	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("LoginProof", "user", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.User) < 1 {
@@ -1644,7 +1644,7 @@ func (m *LoginProof) appendText(b []byte) []byte {
 	b = append(b, ", reply_key2: "...)
 	b = codec.AppendBytes(b, m.ReplyKey2[:])
 	b = append(b, ", user: "...)
-	b = codec.AppendText(b, string(m.User))
+	b = codec.AppendText(b, m.User)
 	return append(b, '}')
 }
 
@@ -1925,7 +1925,7 @@ func (m *M6) appendText(b []byte) []byte {
 	b = append(b, "session: "...)
 	b = codec.AppendBytes(b, m.Session[:])
 	b = append(b, ", now_ms: "...)
-	b = codec.AppendUint(b, uint64(m.NowMs))
+	b = codec.AppendUint(b, m.NowMs)
 	b = append(b, ", manifest: "...)
 	b = m.Manifest.appendText(b)
 	return append(b, '}')
@@ -2259,7 +2259,7 @@ func (m *Record) MarshalBinary() ([]byte, error) {
 func (m *Record) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, 0x1a)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("Record", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -2367,7 +2367,7 @@ func (m *Record) String() string { return string(m.appendText(nil)) }
 func (m *Record) appendText(b []byte) []byte {
 	b = append(b, "Record{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", key: "...)
 	b = codec.AppendBytes(b, m.Key[:])
 	b = append(b, ", salt: "...)
@@ -2379,7 +2379,7 @@ func (m *Record) appendText(b []byte) []byte {
 	b = append(b, ", wrapped: "...)
 	b = codec.AppendBytes(b, m.Wrapped[:])
 	b = append(b, ", since_ms: "...)
-	b = codec.AppendUint(b, uint64(m.SinceMs))
+	b = codec.AppendUint(b, m.SinceMs)
 	return append(b, '}')
 }
 

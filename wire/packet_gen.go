@@ -150,7 +150,7 @@ func (m *Origin) String() string { return string(m.appendText(nil)) }
 func (m *Origin) appendText(b []byte) []byte {
 	b = append(b, "Origin{"...)
 	b = append(b, "source: "...)
-	b = codec.AppendUint(b, uint64(m.Source))
+	b = codec.AppendUint(b, m.Source)
 	b = append(b, ", token: "...)
 	b = codec.AppendBytes(b, m.Token)
 	return append(b, '}')
@@ -338,7 +338,7 @@ func (m *Packet) appendText(b []byte) []byte {
 	b = append(b, ", ack_now: "...)
 	b = codec.AppendBool(b, m.AckNow)
 	b = append(b, ", destination: "...)
-	b = codec.AppendUint(b, uint64(m.Destination))
+	b = codec.AppendUint(b, m.Destination)
 	b = append(b, ", number: "...)
 	b = codec.AppendUint(b, uint64(m.Number))
 	switch m.Type {

@@ -137,7 +137,7 @@ func (m *P1Input) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, m.Intro[:]...)
 	b = append(b, m.Nonce[:]...)
-	if !utf8.ValidString(string(m.Caller)) {
+	if !utf8.ValidString(m.Caller) {
 		return b[:start], codec.Fail("P1Input", "caller", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Caller) < 1 {
@@ -148,7 +148,7 @@ func (m *P1Input) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Caller)))
 	b = append(b, m.Caller...)
-	if !utf8.ValidString(string(m.Callee)) {
+	if !utf8.ValidString(m.Callee) {
 		return b[:start], codec.Fail("P1Input", "callee", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Callee) < 1 {
@@ -242,9 +242,9 @@ func (m *P1Input) appendText(b []byte) []byte {
 	b = append(b, ", nonce: "...)
 	b = codec.AppendBytes(b, m.Nonce[:])
 	b = append(b, ", caller: "...)
-	b = codec.AppendText(b, string(m.Caller))
+	b = codec.AppendText(b, m.Caller)
 	b = append(b, ", callee: "...)
-	b = codec.AppendText(b, string(m.Callee))
+	b = codec.AppendText(b, m.Callee)
 	return append(b, '}')
 }
 
@@ -370,7 +370,7 @@ func (m *P2Input) encode(b []byte) ([]byte, error) {
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.P1[:])
 	copy(p[64:96], m.Nonce[:])
-	if !utf8.ValidString(string(m.Caller)) {
+	if !utf8.ValidString(m.Caller) {
 		return b[:start], codec.Fail("P2Input", "caller", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Caller) < 1 {
@@ -381,7 +381,7 @@ func (m *P2Input) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Caller)))
 	b = append(b, m.Caller...)
-	if !utf8.ValidString(string(m.Callee)) {
+	if !utf8.ValidString(m.Callee) {
 		return b[:start], codec.Fail("P2Input", "callee", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Callee) < 1 {
@@ -480,9 +480,9 @@ func (m *P2Input) appendText(b []byte) []byte {
 	b = append(b, ", nonce: "...)
 	b = codec.AppendBytes(b, m.Nonce[:])
 	b = append(b, ", caller: "...)
-	b = codec.AppendText(b, string(m.Caller))
+	b = codec.AppendText(b, m.Caller)
 	b = append(b, ", callee: "...)
-	b = codec.AppendText(b, string(m.Callee))
+	b = codec.AppendText(b, m.Callee)
 	return append(b, '}')
 }
 

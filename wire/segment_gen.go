@@ -255,9 +255,9 @@ func (m *AckRange) String() string { return string(m.appendText(nil)) }
 func (m *AckRange) appendText(b []byte) []byte {
 	b = append(b, "AckRange{"...)
 	b = append(b, "gap: "...)
-	b = codec.AppendUint(b, uint64(m.Gap))
+	b = codec.AppendUint(b, m.Gap)
 	b = append(b, ", run: "...)
-	b = codec.AppendUint(b, uint64(m.Run))
+	b = codec.AppendUint(b, m.Run)
 	return append(b, '}')
 }
 
@@ -273,8 +273,7 @@ type AckSegment struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *AckSegment) Size() int {
-	n := codec.VarintSize(m.Largest) + codec.VarintSize(m.Delay) + codec.VarintSize(m.Run)
-	n += 1
+	n := 1 + codec.VarintSize(m.Largest) + codec.VarintSize(m.Delay) + codec.VarintSize(m.Run)
 	for i := range m.Ranges {
 		n += m.Ranges[i].Size()
 	}
@@ -383,11 +382,11 @@ func (m *AckSegment) String() string { return string(m.appendText(nil)) }
 func (m *AckSegment) appendText(b []byte) []byte {
 	b = append(b, "AckSegment{"...)
 	b = append(b, "largest: "...)
-	b = codec.AppendUint(b, uint64(m.Largest))
+	b = codec.AppendUint(b, m.Largest)
 	b = append(b, ", delay: "...)
-	b = codec.AppendUint(b, uint64(m.Delay))
+	b = codec.AppendUint(b, m.Delay)
 	b = append(b, ", run: "...)
-	b = codec.AppendUint(b, uint64(m.Run))
+	b = codec.AppendUint(b, m.Run)
 	b = append(b, ", ranges: "...)
 	b = append(b, '[')
 	for i := range m.Ranges {
@@ -492,9 +491,9 @@ func (m *DataSegment) String() string { return string(m.appendText(nil)) }
 func (m *DataSegment) appendText(b []byte) []byte {
 	b = append(b, "DataSegment{"...)
 	b = append(b, "stream: "...)
-	b = codec.AppendUint(b, uint64(m.Stream))
+	b = codec.AppendUint(b, m.Stream)
 	b = append(b, ", offset: "...)
-	b = codec.AppendUint(b, uint64(m.Offset))
+	b = codec.AppendUint(b, m.Offset)
 	b = append(b, ", bytes: "...)
 	b = codec.AppendBytes(b, m.Bytes)
 	return append(b, '}')
@@ -563,7 +562,7 @@ func (m *OpenSegment) String() string { return string(m.appendText(nil)) }
 func (m *OpenSegment) appendText(b []byte) []byte {
 	b = append(b, "OpenSegment{"...)
 	b = append(b, "stream: "...)
-	b = codec.AppendUint(b, uint64(m.Stream))
+	b = codec.AppendUint(b, m.Stream)
 	return append(b, '}')
 }
 
@@ -653,11 +652,11 @@ func (m *ResetSegment) String() string { return string(m.appendText(nil)) }
 func (m *ResetSegment) appendText(b []byte) []byte {
 	b = append(b, "ResetSegment{"...)
 	b = append(b, "stream: "...)
-	b = codec.AppendUint(b, uint64(m.Stream))
+	b = codec.AppendUint(b, m.Stream)
 	b = append(b, ", code: "...)
-	b = codec.AppendUint(b, uint64(m.Code))
+	b = codec.AppendUint(b, m.Code)
 	b = append(b, ", final_size: "...)
-	b = codec.AppendUint(b, uint64(m.FinalSize))
+	b = codec.AppendUint(b, m.FinalSize)
 	return append(b, '}')
 }
 
@@ -735,9 +734,9 @@ func (m *StopSegment) String() string { return string(m.appendText(nil)) }
 func (m *StopSegment) appendText(b []byte) []byte {
 	b = append(b, "StopSegment{"...)
 	b = append(b, "stream: "...)
-	b = codec.AppendUint(b, uint64(m.Stream))
+	b = codec.AppendUint(b, m.Stream)
 	b = append(b, ", code: "...)
-	b = codec.AppendUint(b, uint64(m.Code))
+	b = codec.AppendUint(b, m.Code)
 	return append(b, '}')
 }
 
@@ -805,7 +804,7 @@ func (m *WindowSegment) String() string { return string(m.appendText(nil)) }
 func (m *WindowSegment) appendText(b []byte) []byte {
 	b = append(b, "WindowSegment{"...)
 	b = append(b, "limit: "...)
-	b = codec.AppendUint(b, uint64(m.Limit))
+	b = codec.AppendUint(b, m.Limit)
 	return append(b, '}')
 }
 
@@ -883,9 +882,9 @@ func (m *StreamWindowSegment) String() string { return string(m.appendText(nil))
 func (m *StreamWindowSegment) appendText(b []byte) []byte {
 	b = append(b, "StreamWindowSegment{"...)
 	b = append(b, "stream: "...)
-	b = codec.AppendUint(b, uint64(m.Stream))
+	b = codec.AppendUint(b, m.Stream)
 	b = append(b, ", limit: "...)
-	b = codec.AppendUint(b, uint64(m.Limit))
+	b = codec.AppendUint(b, m.Limit)
 	return append(b, '}')
 }
 
@@ -952,7 +951,7 @@ func (m *StreamsSegment) String() string { return string(m.appendText(nil)) }
 func (m *StreamsSegment) appendText(b []byte) []byte {
 	b = append(b, "StreamsSegment{"...)
 	b = append(b, "limit: "...)
-	b = codec.AppendUint(b, uint64(m.Limit))
+	b = codec.AppendUint(b, m.Limit)
 	return append(b, '}')
 }
 
@@ -1103,9 +1102,9 @@ func (m *CidSegment) String() string { return string(m.appendText(nil)) }
 func (m *CidSegment) appendText(b []byte) []byte {
 	b = append(b, "CidSegment{"...)
 	b = append(b, "sequence: "...)
-	b = codec.AppendUint(b, uint64(m.Sequence))
+	b = codec.AppendUint(b, m.Sequence)
 	b = append(b, ", id: "...)
-	b = codec.AppendUint(b, uint64(m.Id))
+	b = codec.AppendUint(b, m.Id)
 	b = append(b, ", token: secret"...)
 	return append(b, '}')
 }
@@ -1173,7 +1172,7 @@ func (m *CidRetireSegment) String() string { return string(m.appendText(nil)) }
 func (m *CidRetireSegment) appendText(b []byte) []byte {
 	b = append(b, "CidRetireSegment{"...)
 	b = append(b, "sequence: "...)
-	b = codec.AppendUint(b, uint64(m.Sequence))
+	b = codec.AppendUint(b, m.Sequence)
 	return append(b, '}')
 }
 
@@ -1252,9 +1251,9 @@ func (m *ParamsSegment) String() string { return string(m.appendText(nil)) }
 func (m *ParamsSegment) appendText(b []byte) []byte {
 	b = append(b, "ParamsSegment{"...)
 	b = append(b, "idle_ms: "...)
-	b = codec.AppendUint(b, uint64(m.IdleMs))
+	b = codec.AppendUint(b, m.IdleMs)
 	b = append(b, ", max_packet: "...)
-	b = codec.AppendUint(b, uint64(m.MaxPacket))
+	b = codec.AppendUint(b, m.MaxPacket)
 	return append(b, '}')
 }
 
@@ -1447,7 +1446,7 @@ func (m *CloseSegment) String() string { return string(m.appendText(nil)) }
 func (m *CloseSegment) appendText(b []byte) []byte {
 	b = append(b, "CloseSegment{"...)
 	b = append(b, "code: "...)
-	b = codec.AppendUint(b, uint64(m.Code))
+	b = codec.AppendUint(b, m.Code)
 	b = append(b, ", reason: "...)
 	b = codec.AppendBytes(b, m.Reason)
 	return append(b, '}')

@@ -101,7 +101,7 @@ func (m *StorePutUser) MarshalBinary() ([]byte, error) {
 func (m *StorePutUser) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, m.Mailbox[:]...)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("StorePutUser", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -184,9 +184,9 @@ func (m *StorePutUser) appendText(b []byte) []byte {
 	b = append(b, "mailbox: "...)
 	b = codec.AppendBytes(b, m.Mailbox[:])
 	b = append(b, ", name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", old_rev: "...)
-	b = codec.AppendUint(b, uint64(m.OldRev))
+	b = codec.AppendUint(b, m.OldRev)
 	b = append(b, ", record: "...)
 	b = codec.AppendBytes(b, m.Record)
 	return append(b, '}')
@@ -231,7 +231,7 @@ func (m *StoreAppend) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	b = append(b, m.Mailbox[:]...)
 	b = append(b, m.Id[:]...)
-	if !utf8.ValidString(string(m.From)) {
+	if !utf8.ValidString(m.From) {
 		return b[:start], codec.Fail("StoreAppend", "from", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.From) < 1 {
@@ -329,9 +329,9 @@ func (m *StoreAppend) appendText(b []byte) []byte {
 	b = append(b, ", id: "...)
 	b = codec.AppendBytes(b, m.Id[:])
 	b = append(b, ", from: "...)
-	b = codec.AppendText(b, string(m.From))
+	b = codec.AppendText(b, m.From)
 	b = append(b, ", expires_ms: "...)
-	b = codec.AppendUint(b, uint64(m.ExpiresMs))
+	b = codec.AppendUint(b, m.ExpiresMs)
 	b = append(b, ", body: "...)
 	b = codec.AppendBytes(b, m.Body)
 	return append(b, '}')
@@ -412,7 +412,7 @@ func (m *StoreAck) appendText(b []byte) []byte {
 	b = append(b, "mailbox: "...)
 	b = codec.AppendBytes(b, m.Mailbox[:])
 	b = append(b, ", up_to: "...)
-	b = codec.AppendUint(b, uint64(m.UpTo))
+	b = codec.AppendUint(b, m.UpTo)
 	return append(b, '}')
 }
 
@@ -490,7 +490,7 @@ func (m *StoreMark) appendText(b []byte) []byte {
 	b = append(b, "key: "...)
 	b = codec.AppendBytes(b, m.Key[:])
 	b = append(b, ", expires_ms: "...)
-	b = codec.AppendUint(b, uint64(m.ExpiresMs))
+	b = codec.AppendUint(b, m.ExpiresMs)
 	return append(b, '}')
 }
 
@@ -573,7 +573,7 @@ func (m *StoreSetManifest) String() string { return string(m.appendText(nil)) }
 func (m *StoreSetManifest) appendText(b []byte) []byte {
 	b = append(b, "StoreSetManifest{"...)
 	b = append(b, "version: "...)
-	b = codec.AppendUint(b, uint64(m.Version))
+	b = codec.AppendUint(b, m.Version)
 	b = append(b, ", body: "...)
 	b = codec.AppendBytes(b, m.Body)
 	return append(b, '}')
@@ -608,7 +608,7 @@ func (m *StorePut) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *StorePut) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.Name)) {
+	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("StorePut", "name", len(b)-start, codec.ErrUTF8)
 	}
 	if len(m.Name) < 1 {
@@ -678,7 +678,7 @@ func (m *StorePut) String() string { return string(m.appendText(nil)) }
 func (m *StorePut) appendText(b []byte) []byte {
 	b = append(b, "StorePut{"...)
 	b = append(b, "name: "...)
-	b = codec.AppendText(b, string(m.Name))
+	b = codec.AppendText(b, m.Name)
 	b = append(b, ", value: "...)
 	b = codec.AppendBytes(b, m.Value)
 	return append(b, '}')
@@ -942,7 +942,7 @@ func (m *StoreOp) String() string { return string(m.appendText(nil)) }
 func (m *StoreOp) appendText(b []byte) []byte {
 	b = append(b, "StoreOp{"...)
 	b = append(b, "at_ms: "...)
-	b = codec.AppendUint(b, uint64(m.AtMs))
+	b = codec.AppendUint(b, m.AtMs)
 	b = append(b, ", kind: "...)
 	b = append(b, m.Kind.String()...)
 	switch m.Kind {

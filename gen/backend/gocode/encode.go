@@ -612,7 +612,7 @@ func (e *encoding) value(t types.Type, src, path string) {
 		g.pop()
 		g.p("}")
 	case *types.Vector:
-		e.vector(u, src, path)
+		e.vector(t, u, src, path)
 	}
 }
 
@@ -624,11 +624,15 @@ func varintLimit(v *types.Varint) string {
 }
 
 // vector encodes a vector.
-func (e *encoding) vector(v *types.Vector, src, path string) {
+func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 	g := e.g
 	l := v.Length
 	if v.Text {
-		g.p("if !utf8.ValidString(string(%s)) {", src)
+		text := src
+		if g.goType(t) != "string" {
+			text = "string(" + src + ")"
+		}
+		g.p("if !utf8.ValidString(%s) {", text)
 		e.fail("codec.Fail(%s, %s, %s, codec.ErrUTF8)", g.fn.name, path, at)
 		g.p("}")
 	}

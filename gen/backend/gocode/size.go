@@ -127,8 +127,24 @@ func (z *sizing) add(t types.Type, src string) {
 		z.terms = append(z.terms, e)
 		return
 	}
-	z.flush()
-	z.g.addSize("n", t, src)
+	switch u := types.Resolve(t).(type) {
+	case *types.Optional:
+		z.fixed += 8
+		z.flush()
+		z.g.addOptional("n", u, src)
+	case *types.Vector:
+		if p, ok := types.Resolve(u.Length.Prefix).(*types.Int); ok && u.Length.Kind == types.Prefixed {
+			z.fixed += int64(p.Bits)
+			z.flush()
+			z.g.addElements("n", u, src)
+			return
+		}
+		z.flush()
+		z.g.addSize("n", t, src)
+	default:
+		z.flush()
+		z.g.addSize("n", t, src)
+	}
 }
 
 // sizeExpr returns an expression for the size of src in bytes, or "" if it takes
@@ -178,9 +194,7 @@ func (g *generator) addSize(n string, t types.Type, src string) {
 	switch u := types.Resolve(t).(type) {
 	case *types.Optional:
 		g.p("%s++", n)
-		g.p("if %s != nil {", src)
-		g.addSize(n, u.Elem, g.deref(u.Elem, src))
-		g.p("}")
+		g.addOptional(n, u, src)
 	case *types.Vector:
 		sum := n
 		vr, _ := types.Resolve(u.Length.Prefix).(*types.Varint)
@@ -194,16 +208,32 @@ func (g *generator) addSize(n string, t types.Type, src string) {
 		default:
 			g.p("%s += %d", n, u.Length.Prefix.Size().Max/8)
 		}
-		i := g.fresh("i")
-		g.p("for %s := range %s {", i, src)
-		g.addSize(sum, u.Elem, fmt.Sprintf("%s[%s]", src, i))
-		g.p("}")
+		g.addElements(sum, u, src)
 		if sum != n {
 			g.p("%s += %s(uint64(%s)) + %s", n, sizeFunc(vr), sum, sum)
 		}
 	default:
 		panic(fmt.Sprintf("gocode: no size of %T", u))
 	}
+}
+
+// addElements adds the sizes of the elements of a vector.
+func (g *generator) addElements(n string, v *types.Vector, src string) {
+	i := g.fresh("i")
+	g.p("for %s := range %s {", i, src)
+	g.push()
+	g.addSize(n, v.Elem, fmt.Sprintf("%s[%s]", src, i))
+	g.pop()
+	g.p("}")
+}
+
+// addOptional adds the size of a value that may be absent.
+func (g *generator) addOptional(n string, t *types.Optional, src string) {
+	g.p("if %s != nil {", src)
+	g.push()
+	g.addSize(n, t.Elem, g.deref(t.Elem, src))
+	g.pop()
+	g.p("}")
 }
 
 // deref returns an expression for what a pointer points at.

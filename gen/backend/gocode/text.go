@@ -79,9 +79,9 @@ func (g *generator) textValue(t types.Type, src string) {
 			g.p("b = codec.AppendBool(b, %s)", boolOf(g.goType(t), src))
 			return
 		}
-		g.p("b = codec.AppendUint(b, uint64(%s))", src)
+		g.p("b = codec.AppendUint(b, %s)", g.toUint(t, src, 64))
 	case *types.Varint:
-		g.p("b = codec.AppendUint(b, uint64(%s))", src)
+		g.p("b = codec.AppendUint(b, %s)", g.toUint(t, src, 64))
 	case *types.Enum:
 		if t != types.Type(u) {
 			src = fmt.Sprintf("%s(%s)", g.names.of(u), src)
@@ -100,7 +100,10 @@ func (g *generator) textValue(t types.Type, src string) {
 	case *types.Vector:
 		switch {
 		case u.Text:
-			g.p("b = codec.AppendText(b, string(%s))", src)
+			if g.goType(t) != "string" {
+				src = "string(" + src + ")"
+			}
+			g.p("b = codec.AppendText(b, %s)", src)
 		case u.Bytewise() && isArray(u):
 			g.p("b = codec.AppendBytes(b, %s[:])", src)
 		case u.Bytewise():

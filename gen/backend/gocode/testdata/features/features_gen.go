@@ -141,13 +141,13 @@ func (m *Ints) appendText(b []byte) []byte {
 	b = append(b, ", d: "...)
 	b = codec.AppendUint(b, uint64(m.D))
 	b = append(b, ", e: "...)
-	b = codec.AppendUint(b, uint64(m.E))
+	b = codec.AppendUint(b, m.E)
 	b = append(b, ", f: "...)
-	b = codec.AppendUint(b, uint64(m.F))
+	b = codec.AppendUint(b, m.F)
 	b = append(b, ", g: "...)
-	b = codec.AppendUint(b, uint64(m.G))
+	b = codec.AppendUint(b, m.G)
 	b = append(b, ", h: "...)
-	b = codec.AppendUint(b, uint64(m.H))
+	b = codec.AppendUint(b, m.H)
 	return append(b, '}')
 }
 
@@ -281,9 +281,9 @@ func (m *Little) appendText(b []byte) []byte {
 	b = append(b, ", c: "...)
 	b = codec.AppendUint(b, uint64(m.C))
 	b = append(b, ", d: "...)
-	b = codec.AppendUint(b, uint64(m.D))
+	b = codec.AppendUint(b, m.D)
 	b = append(b, ", e: "...)
-	b = codec.AppendUint(b, uint64(m.E))
+	b = codec.AppendUint(b, m.E)
 	b = append(b, ", list: "...)
 	b = append(b, '[')
 	for i := range m.List {
@@ -539,7 +539,7 @@ func (m *Bits) appendText(b []byte) []byte {
 	b = append(b, ", thirteen: "...)
 	b = codec.AppendUint(b, uint64(m.Thirteen))
 	b = append(b, ", forty: "...)
-	b = codec.AppendUint(b, uint64(m.Forty))
+	b = codec.AppendUint(b, m.Forty)
 	return append(b, '}')
 }
 
@@ -631,7 +631,7 @@ func (m *WideBits) appendText(b []byte) []byte {
 	b = append(b, "x: "...)
 	b = codec.AppendUint(b, uint64(m.X))
 	b = append(b, ", y: "...)
-	b = codec.AppendUint(b, uint64(m.Y))
+	b = codec.AppendUint(b, m.Y)
 	b = append(b, ", z: "...)
 	b = codec.AppendUint(b, uint64(m.Z))
 	return append(b, '}')
@@ -667,8 +667,7 @@ type Named struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Named) Size() int {
-	n := 39 + 1 + len(m.Name) + 1 + len(m.Word) + 1 + 2*len(m.Ports) + 1 + 32*len(m.Hashes)
-	n += 1
+	n := 40 + 1 + len(m.Name) + 1 + len(m.Word) + 1 + 2*len(m.Ports) + 1 + 32*len(m.Hashes)
 	for i := range m.Names {
 		n += 1 + len(m.Names[i])
 	}
@@ -1511,8 +1510,7 @@ type Lists struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Lists) Size() int {
-	n := 0
-	n += 1
+	n := 1
 	for i := range m.Items {
 		n += m.Items[i].Size()
 	}
@@ -1528,8 +1526,7 @@ func (m *Lists) Size() int {
 	for i4 := range m.Exact {
 		n += m.Exact[i4].Size()
 	}
-	n += 88
-	n += 1
+	n += 89
 	for i5 := range m.Numbers {
 		n += codec.VarintSize(m.Numbers[i5])
 	}
@@ -1870,7 +1867,7 @@ func (m *Lists) appendText(b []byte) []byte {
 		if i7 > 0 {
 			b = append(b, ' ')
 		}
-		b = codec.AppendUint(b, uint64(m.Numbers[i7]))
+		b = codec.AppendUint(b, m.Numbers[i7])
 	}
 	b = append(b, ']')
 	b = append(b, ", maybe: "...)
@@ -2005,7 +2002,7 @@ func (m *Letter) MarshalBinary() ([]byte, error) {
 // encode is AppendBinary to a buffer that has grown already.
 func (m *Letter) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	if !utf8.ValidString(string(m.Text)) {
+	if !utf8.ValidString(m.Text) {
 		return b[:start], codec.Fail("Letter", "text", len(b)-start, codec.ErrUTF8)
 	}
 	b = append(b, m.Text...)
@@ -2039,7 +2036,7 @@ func (m *Letter) String() string { return string(m.appendText(nil)) }
 func (m *Letter) appendText(b []byte) []byte {
 	b = append(b, "Letter{"...)
 	b = append(b, "text: "...)
-	b = codec.AppendText(b, string(m.Text))
+	b = codec.AppendText(b, m.Text)
 	return append(b, '}')
 }
 
@@ -3844,20 +3841,19 @@ type Maybe struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Maybe) Size() int {
-	n := 1
-	n++
+	n := 2
 	if m.Item != nil {
 		n += m.Item.Size()
 	}
-	n++
+	n += 1
 	if m.Number != nil {
 		n += 3
 	}
-	n++
+	n += 1
 	if m.Hash != nil {
 		n += 32
 	}
-	n++
+	n += 1
 	if m.Name != nil {
 		n += 1 + len((*m.Name))
 	}
@@ -4191,13 +4187,13 @@ func (m *Varints) String() string { return string(m.appendText(nil)) }
 func (m *Varints) appendText(b []byte) []byte {
 	b = append(b, "Varints{"...)
 	b = append(b, "a: "...)
-	b = codec.AppendUint(b, uint64(m.A))
+	b = codec.AppendUint(b, m.A)
 	b = append(b, ", b: "...)
-	b = codec.AppendUint(b, uint64(m.B))
+	b = codec.AppendUint(b, m.B)
 	b = append(b, ", c: "...)
-	b = codec.AppendUint(b, uint64(m.C))
+	b = codec.AppendUint(b, m.C)
 	b = append(b, ", d: "...)
-	b = codec.AppendUint(b, uint64(m.D))
+	b = codec.AppendUint(b, m.D)
 	b = append(b, ", f: "...)
 	b = codec.AppendUint(b, uint64(m.F))
 	b = append(b, ", data: "...)
@@ -4868,12 +4864,11 @@ type Tree struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Tree) Size() int {
-	n := 1
-	n += 2
+	n := 3
 	for i := range m.Children {
 		n += m.Children[i].Size()
 	}
-	n++
+	n += 1
 	if m.Next != nil {
 		n += m.Next.Size()
 	}
@@ -5022,8 +5017,7 @@ type Grove struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Grove) Size() int {
-	n := 1
-	n += 2
+	n := 3
 	for i := range m.Inner {
 		n += m.Inner[i].Size()
 	}
@@ -5140,8 +5134,7 @@ type Forest struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Forest) Size() int {
-	n := 1
-	n += 2
+	n := 3
 	for i := range m.Groves {
 		n += m.Groves[i].Size()
 	}
@@ -5375,8 +5368,7 @@ type ChoiceCase1 struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *ChoiceCase1) Size() int {
-	n := 0
-	n += 1
+	n := 1
 	for i := range m.List {
 		n += m.List[i].Size()
 	}
