@@ -23,6 +23,7 @@ const (
 type challenger struct {
 	identity *keys.Identity
 	random   io.Reader
+	d        uint8
 
 	mu   sync.Mutex
 	slot int64
@@ -40,7 +41,7 @@ func (c *challenger) m2For(now time.Time, k uint8) ([]byte, error) {
 		return b, nil
 	}
 	c1 := wire.C1{
-		Server: c.identity.Public().Id(), D: standardD, K: k,
+		Server: c.identity.Public().Id(), D: c.d, K: k,
 		IssuedMs: uint64(now.UnixMilli()), LifeS: uint16(c1Life / time.Second),
 	}
 	if _, err := io.ReadFull(c.random, c1.N1[:]); err != nil {

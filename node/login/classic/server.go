@@ -68,7 +68,7 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	cfg.BaseK = max(cfg.BaseK, 1)
 	return &Server{
 		cfg:        cfg,
-		challenges: &challenger{identity: cfg.Identity, random: cfg.Random},
+		challenges: &challenger{identity: cfg.Identity, random: cfg.Random, d: standardD},
 		decoys:     decoyer{cfg.Secret},
 		users:      newPressure(failureHalfLife),
 		networks:   newPressure(failureHalfLife),
