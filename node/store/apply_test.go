@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"math/rand/v2"
-	"path/filepath"
 	"testing"
 )
 
@@ -16,7 +15,7 @@ func TestApplyIsDeterministic(t *testing.T) {
 	var first [32]byte
 	var answers string
 	for i, size := range []int{1, 7, 128} {
-		s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+		s := mustOpen(t, stateDir(t))
 		defer s.Attach(mailboxOf("Alice"), 0, func(Stored) {})()
 		got := ""
 		for n := 0; n < len(ops); n += size {
@@ -48,7 +47,7 @@ func TestApplyIsDeterministic(t *testing.T) {
 // Applying all operations a second time changes nothing but what time alone
 // changes, as long as nothing was forgotten in between.
 func TestRepeatedAppendsChangeNothing(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")

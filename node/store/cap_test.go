@@ -1,7 +1,6 @@
 package store
 
 import (
-	"path/filepath"
 	"testing"
 )
 
@@ -31,7 +30,7 @@ func fill(t *testing.T, s *Store, mb Mailbox, kind Kind, peer string, n int) {
 
 // "A mailbox holds at most 10,000 envelopes."
 func TestEnvelopesAreCapped(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")
@@ -53,7 +52,7 @@ func TestEnvelopesAreCapped(t *testing.T) {
 
 // Notes have a cap of their own, and the oldest goes first.
 func TestNotesAreCapped(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")

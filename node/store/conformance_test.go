@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +17,7 @@ import (
 
 func TestLocal(t *testing.T) {
 	testEngine(t, func(t testing.TB) Engine {
-		s, err := Open(filepath.Join(t.TempDir(), "state"))
+		s, err := Open(stateDir(t))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ import (
 //	parent  reads a random number of lines, kills it, reads what it had said
 //	        opens the same folder and looks for all of it; and again
 func TestKillLosesNothing(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	s := mustOpen(t, dir)
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")
@@ -186,7 +186,7 @@ func checkSaid(f *fixture, said []string) {
 // the journal, so cutting the journal anywhere is a crash at that write, and
 // a power cut at that moment too.
 func TestAttack66CrashAtEveryWrite(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	s := mustOpen(t, dir)
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")
@@ -251,7 +251,7 @@ func TestAttack66CrashAtEveryWrite(t *testing.T) {
 }
 
 func reopenCut(t *testing.T, db, journal []byte) *Store {
-	dir := filepath.Join(t.TempDir(), "cut")
+	dir := stateDir(t)
 	err := errors.Join(os.Mkdir(dir, 0o700),
 		os.WriteFile(filepath.Join(dir, "state.db"), db, 0o600),
 		os.WriteFile(filepath.Join(dir, "state.db-wal"), journal, 0o600))
@@ -263,7 +263,7 @@ func reopenCut(t *testing.T, db, journal []byte) *Store {
 
 // openSnapshot puts a snapshot in the place of a state.
 func openSnapshot(t testing.TB, b []byte) Engine {
-	dir := filepath.Join(t.TempDir(), "copy")
+	dir := stateDir(t)
 	if err := errors.Join(os.Mkdir(dir, 0o700), os.WriteFile(filepath.Join(dir, "state.db"), b, 0o600)); err != nil {
 		t.Fatal(err)
 	}

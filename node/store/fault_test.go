@@ -18,7 +18,7 @@ import (
 // When the disk is full nothing is acknowledged that is not on it, what is on
 // it can be read, and the server goes on when there is room again.
 func TestFullDisk(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice")
@@ -64,7 +64,7 @@ func TestFullDisk(t *testing.T) {
 // The same with a write that the operating system refuses, in the middle of
 // the journal.
 func TestWriteFails(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "STORE_TEST_FILE_LIMIT="+dir)
 	cmd.Stderr = os.Stderr
@@ -143,7 +143,7 @@ func fileLimitChild(dir string) {
 // An operation that applies to nothing must not hold up those beside it, and
 // a batch that can't be read is no reason to stop.
 func TestUnreadableBatch(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	good := Op{At: crashTime, PutUser: &PutUser{Name: "Alice", Mailbox: mailboxOf("Alice")}}
 	b, err := good.encode()
@@ -165,7 +165,7 @@ func TestUnreadableBatch(t *testing.T) {
 
 // One folder, one server; and each reason not to open it is one clear line.
 func TestOpenRefuses(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "state")
+	dir := stateDir(t)
 	s := mustOpen(t, dir)
 	_, err := Open(dir)
 	locked, ok := errors.AsType[*disk.LockedError](err)

@@ -16,7 +16,7 @@ import (
 // store: no statement of this package walks over a table or sorts, except
 // where the whole table is wanted or it has one row.
 func TestPlans(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	files, err := filepath.Glob("*.go")
 	if err != nil {

@@ -1,14 +1,13 @@
 package store
 
 import (
-	"path/filepath"
 	"testing"
 )
 
 // "Embedded SQLite, WAL, synchronous=FULL": a wrong word in the options would
 // be passed over in silence, and only a power cut would tell.
 func TestDurabilityOptions(t *testing.T) {
-	s := mustOpen(t, filepath.Join(t.TempDir(), "state"))
+	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000", "trusted_schema": "0"} {
 		var got string
