@@ -1,5 +1,139 @@
-// Package spec holds the protocol: the .wire files from which package wire is
-// generated. It is written for an implementer in any language.
+/*
+Package spec holds the protocol: the .wire files from which package wire is
+generated. It is written for an implementer in any language. What a file declares is
+described where it is declared; wire/PROTOCOL.md is all of it as one document.
+
+What follows is the reference of the language. It is a superset of the notation of
+RFC 8446 section 3 and RFC 9420 section 2. What is ours begins with @ or is a form
+that the notation cannot contain, and there are no reserved words: a field may be
+called length, type or struct.
+
+# Files
+
+All files that are compiled together are one program with one name space; the order of
+declarations has no meaning. A comment, // or between stars, that stands directly above
+a declaration or a field, or behind a field, documents it. import "x.wire" says that
+a file needs another; it must be among the sources.
+
+	const MAX = 2^14 - 1;                 numbers of 64 bits with + - * / ^ and parentheses
+	enum { ... } Name;
+	struct { ... } Name;
+	opaque Hash[32];                      a named type: any type, with any vector behind it
+	extend Name { ... } @attributes;      adds to a declaration from outside
+
+An extend block adds values to an enum, cases to the first select of a struct, or
+constants and attributes to its fields, so that text from an RFC stays as it is.
+
+# Numbers
+
+	uint8 uint16 uint24 ... uint64        big-endian
+	uint16le ... uint64le                 little-endian
+	uint1 ... uint63                      bits, the most significant first
+	varint                                QUIC (RFC 9000 section 16), 1 to 8 bytes
+	leb128                                little-endian groups of seven bits, at most 64 bits in all
+
+Bits may stand anywhere in a struct, also across bytes, but a run of them ends on a byte
+before anything else begins. A varint has its shortest form; @any accepts longer ones.
+
+In Go a number is the smallest unsigned integer that holds it, and uint1 is a bool. The
+encoder refuses a value that has more bits than the field.
+
+	enum { hello(0), retry(1), block(16..31), (255) } Type;
+
+An enum is written in as many bytes as its largest value needs; a value in parentheses
+without a name only raises that. @bits(n) gives a width in bits. A range of values may
+have one name. Unknown values are kept, unless the enum is @closed: then both
+decoder and encoder refuse them.
+
+# Vectors
+
+	opaque x[16];                 16 bytes                         [16]byte
+	opaque x<0..2^16-1>;          a length in front                []byte
+	opaque x<V>;                  RFC 9420: a length of 1, 2 or 4 bytes, shortest form
+	opaque x<0..100 : varint>;    a length of another type
+	opaque x[..];                 what is left of the region
+	@utf8 name<1..32>;            text, checked to be UTF-8        string
+	T x<0..2^16-1>;  T x[32];     elements of any type; the lengths count bytes
+	T x{3};  T x{0..5};           the lengths count elements
+
+The ceiling of <a..b> sets the width of the length in front: one byte up to 255, two up
+to 65535 and so on. As in the RFCs, lengths count bytes: "uint32 x[4]" is one number,
+and the compiler warns of it. What follows x[..] must have a fixed size.
+
+# Lengths and counts that stand elsewhere
+
+	uint16 length;  opaque x[length];                 x has length bytes
+	uint8 n;        T x{n};                           n elements
+	uint16 length = sizeof(Packet);                   the struct itself, from its first to its last byte
+	uint24 length = sizeof(body);                     a field, or a select with a name
+	uint8 n = count(items);
+	uint4 words = (20 + sizeof(options)) / 4;         sums, each size times a number, divided by a number
+
+Such a field is derived: the encoder computes it, the decoder checks it and it has no
+place in Go. If it comes before what it measures, it sets its region: what it measures is
+decoded in exactly that many bytes and must use them all. Of a sum it is the last
+part whose region is set. A derived field that comes last is only checked.
+
+# Constants, padding, checksums
+
+	uint8 version = 1;                    checked when decoding, no place in Go
+	opaque magic[4] = "wire";
+	uint5 reserved = 0 @ignore;           written as 0, anything accepted: the type is not canonical
+	@pad(64);                             zeros until the size of the struct so far is a multiple of 64
+	uint16 sum = @internet;               over the whole struct, with the field itself as zeros
+	uint32 crc = @crc32c(a..b);           over the fields a to b
+	opaque digest[8] = @sha256(a);        cut to the field's size; @md5 is there for old formats
+
+# Choices
+
+	select (type) {
+	    case hello: Hello;                a type: the Go struct has a field Hello
+	    case data, more: opaque x[..];    fields: they become a struct of their own, here PacketData
+	    case ping: struct {};             nothing
+	    default: opaque unknown[..];      its fields stand in the Go struct under their own names
+	};
+	T x @if(flag);   T x @if(!flag);      there if an earlier number is not zero, or is
+	optional<T> x;                        a byte 0, or 1 and a T                   *T
+
+The selector is an earlier number or enum. Labels are looked up in its own enum and
+nowhere else. A select on an open enum needs a default, so that unknown values have
+a body; where a length says how long that is, it is kept as bytes without one. Of the
+fields of a select only that of the selected case has a meaning, and only it is encoded.
+
+# Attributes
+
+	T x @raw;                             the exact bytes are kept as well, in XRaw: what a signature is over
+	opaque key[32] @secret;               never shown by String or in an error
+	struct { ... } X @max(1400);          more bytes than that are an error
+	enum { ... } E @closed @bits(3);
+
+# What is generated
+
+For each struct X:
+
+	func (m *X) Size() int
+	func (m *X) AppendBinary(b []byte) ([]byte, error)
+	func (m *X) MarshalBinary() ([]byte, error)
+	func (m *X) UnmarshalBinary(b []byte) error     // copies; trailing bytes are an error
+	func (m *X) Decode(b []byte) (int, error)       // aliases b, reuses the slices of m; how many bytes it took
+	func (m *X) String() string
+
+Names become CamelCase: key_id is KeyId, MAX_SIZE is MaxSize. A field that would have the
+name of a method gets an underscore behind it.
+
+An error is a *codec.Error over one of the sentinels of package codec. Bytes are read from
+left to right and the first field that is wrong is the one reported, at the byte where it
+begins; for a vector that is its length. A length is checked when it is known what
+it should be, a checksum when the struct is complete.
+
+# What is promised
+
+No input makes a decoder panic, read outside its input, or allocate more than a fixed
+multiple of its length: a length in front of a vector allocates nothing. A message that holds
+itself nests at most codec.MaxDepth deep. Bytes that decode encode to the same bytes,
+unless the type says in its comment which field prevents it; "wiregen check" lists
+those types.
+*/
 package spec
 
 //go:generate go tool wiregen fmt -w .

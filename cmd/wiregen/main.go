@@ -117,6 +117,9 @@ func check(args []string, stdout io.Writer) error {
 	if err := errs.Err(); err != nil {
 		return err
 	}
+	for _, d := range errs.Shown() { // warnings
+		fmt.Fprintln(stdout, d)
+	}
 	for _, s := range p.Structs() {
 		if s.NotCanonical != "" {
 			fmt.Fprintf(stdout, "%s: %s is not canonical: %s\n", s.Span, s.Name, s.NotCanonical)
