@@ -1,8 +1,8 @@
 // Package profile holds what one client must not forget about one user on
 // one server: the pinned key of the server, the manifest it has seen, the
 // keys of peers that the user relies on, the numbers of the messages it has
-// sent, those messages until their fate is known, and what it has received
-// until it was shown.
+// sent, those messages until their fate is known, drafts that could not be
+// sent, and what it has received until it was shown.
 //
 // It promises that changes which belong together happen together or not at
 // all: a message's number is used up in the transaction that puts the sealed
