@@ -11,6 +11,9 @@ import (
 // dataHead is the most that a DATA segment needs besides its bytes.
 const dataHead = 1 + 8 + 8 + 2
 
+// minPacket is the least room that is worth beginning a packet in.
+const minPacket = headSize + 64 + session.TagSize
+
 // poll writes packets into buf, back to back and each seg bytes long but the
 // last, which may be shorter, all for one address. It returns 0 when there is
 // nothing to send now.
@@ -191,10 +194,10 @@ func (b *builder) carry(m *wire.Segment, i item) bool {
 // packet makes one DATA packet of at most len(buf) bytes. It returns 0 if there
 // is nothing to say.
 func (c *state) packet(now instant, buf []byte) int {
-	room := len(buf) - headSize - session.TagSize
-	if room < 64 {
+	if len(buf) < minPacket {
 		return 0
 	}
+	room := len(buf) - headSize - session.TagSize
 	probe := c.recovery.probes > 0
 	may := probe || c.recovery.room() >= len(buf) && !now.before(c.paceAt)
 	if !may && !c.acks.owed(now) && !c.urgent() {
@@ -368,6 +371,7 @@ func (c *state) addStream(b *builder, s *Stream) bool {
 	}
 	h := &s.send
 	if h.reset {
+		s.open = false // the RESET opens it, too
 		if h.resetSent {
 			return true
 		}
@@ -376,7 +380,7 @@ func (c *state) addStream(b *builder, s *Stream) bool {
 		if !b.carry(m, item{kind: itemReset, stream: s}) {
 			return false
 		}
-		h.resetSent, s.open = true, false
+		h.resetSent = true
 		return true
 	}
 	for h.pending(c.credit.left()) {

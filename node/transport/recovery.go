@@ -58,6 +58,7 @@ type recovery struct {
 	newestSent    instant // when the newest packet that asks for an ACK left
 	newestAckNow  bool    // and whether it asked for one at once
 	probeCount    int     // timeouts since the last acknowledgement
+	probedAt      instant // the last of them
 	progressAt    instant // the last acknowledgement, or the first packet in flight
 	probes        int     // packets that may be sent whatever the window says
 	skips         [keptSkips]int64
@@ -254,7 +255,7 @@ func (r *recovery) probeAt() instant {
 	if r.newestSent.sub(r.progressAt) > youngSilence {
 		limit = probeCapLate
 	}
-	return r.newestSent.add(min(wait<<min(r.probeCount, 10), max(wait, limit)))
+	return max(r.newestSent, r.probedAt).add(min(wait<<min(r.probeCount, 10), max(wait, limit)))
 }
 
 // timeout does what is due.
@@ -270,6 +271,7 @@ func (r *recovery) timeout(now instant) {
 		return
 	}
 	r.probeCount++
+	r.probedAt = now
 	if r.probeCount == persistentProbes {
 		r.cc.onPersistent(now)
 	}

@@ -468,31 +468,37 @@ func (c *state) nextTimeout() instant {
 	var at instant
 	if c.hs != nil {
 		at = c.hs.deadline
-		if c.hs.message != nil && !c.hs.working {
+		if c.hs.message != nil && !c.hs.working && c.path.room() >= basePacket {
 			at = earliest(at, c.hs.sendAt)
 		}
 	}
 	if c.phase == phaseHandshake {
 		return at
 	}
-	at = earliest(at, c.recovery.deadline())
-	at = earliest(at, c.acks.deadline)
 	at = earliest(at, c.idleAt())
 	at = earliest(at, c.dropAt)
 	at = earliest(at, c.keysAt.add(updatePeriod))
-	if c.paceAt != 0 && c.streams.busy() {
-		at = earliest(at, c.paceAt)
-	}
-	if c.keepAlive > 0 {
-		at = earliest(at, max(c.lastHeard, c.lastAsked).add(c.keepAlive))
-	}
 	for _, p := range [...]*path{&c.path, c.probing} {
 		if p != nil && p.challengeAt != 0 {
 			at = earliest(at, p.challengeAt.add(c.challengeWait()))
 		}
 	}
+	if c.path.room() < minPacket {
+		return at // nothing may be sent until something comes
+	}
+	at = earliest(at, c.recovery.deadline())
+	at = earliest(at, c.acks.deadline)
+	if c.paceAt != 0 && c.more() && c.recovery.room() >= c.packetSize() {
+		at = earliest(at, c.paceAt)
+	}
+	if c.keepAlive > 0 && !c.ping {
+		at = earliest(at, c.keepAliveAt())
+	}
 	return at
 }
+
+// keepAliveAt is when the silence has lasted for long enough to say something.
+func (c *state) keepAliveAt() instant { return max(c.lastHeard, c.lastAsked).add(c.keepAlive) }
 
 func (c *state) challengeWait() time.Duration {
 	return max(3*c.recovery.rtt.probeAfter(), 100*time.Millisecond)
@@ -544,7 +550,7 @@ func (c *state) timeout(now instant) {
 	if c.keysAt.add(updatePeriod).reached(now) {
 		c.update(now)
 	}
-	if c.keepAlive > 0 && max(c.lastHeard, c.lastAsked).add(c.keepAlive).reached(now) {
+	if c.keepAlive > 0 && c.keepAliveAt().reached(now) {
 		c.ping = true
 	}
 	c.pathTimeout(now)

@@ -19,24 +19,18 @@ import (
 
 var eveAt = netip.MustParseAddrPort("192.0.2.66:666")
 
-// A recording is every datagram that passed between two addresses.
+// A recording is every datagram that was sent, by receiver.
 type recording struct {
 	mu   sync.Mutex
-	sent []struct {
-		from, to netip.AddrPort
-		b        []byte
-	}
+	sent map[netip.AddrPort][][]byte
 }
 
 func record(n *simnet.Network) *recording {
-	r := new(recording)
+	r := &recording{sent: make(map[netip.AddrPort][][]byte)}
 	n.Intercept(func(from, to netip.AddrPort, b []byte) bool {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		r.sent = append(r.sent, struct {
-			from, to netip.AddrPort
-			b        []byte
-		}{from, to, bytes.Clone(b)})
+		r.sent[to] = append(r.sent[to], bytes.Clone(b))
 		return true
 	})
 	return r
@@ -46,13 +40,7 @@ func record(n *simnet.Network) *recording {
 func (r *recording) to(at netip.AddrPort) [][]byte {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	var all [][]byte
-	for _, d := range r.sent {
-		if d.to == at {
-			all = append(all, d.b)
-		}
-	}
-	return all
+	return slices.Clone(r.sent[at])
 }
 
 // kinds keeps one datagram of each packet type.
@@ -462,9 +450,11 @@ func TestStatelessReset(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if w.server, err = NewEndpoint(sock, Config{Responder: toyResponder{}, ResetKey: key}); err != nil {
+		reborn, err := NewEndpoint(sock, Config{Responder: toyResponder{}, ResetKey: key})
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer reborn.Close()
 		s, err := c.OpenStream(t.Context())
 		if err != nil {
 			t.Fatal(err)
