@@ -314,7 +314,7 @@ func (m *NetAddress) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!IpFamily(b[0]).known() {
-		return 0, badNetAddress(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Family = IpFamily(b[0])
 	b = b[1:]
@@ -342,8 +342,10 @@ func (m *NetAddress) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badNetAddress(b []byte, at int) error {
+func (*NetAddress) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("NetAddress", "family", at, len(b), 1)
@@ -1177,7 +1179,7 @@ func (m *Refused) UnmarshalBinary(b []byte) error {
 // Decode decodes a Refused from the front of b and returns how many bytes it took.
 func (m *Refused) Decode(b []byte) (int, error) {
 	if len(b) < 5 {
-		return 0, badRefused(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[5]byte)(b)
 	m.Code = RefusedCode(p[0])
@@ -1185,8 +1187,10 @@ func (m *Refused) Decode(b []byte) (int, error) {
 	return 5, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badRefused(b []byte, at int) error {
+func (*Refused) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Refused", "code", at, len(b), 1)
@@ -1391,15 +1395,17 @@ func (m *UserState) Decode(b []byte) (int, error) {
 	b = b[1+n:]
 	if len(b) < 1 ||
 		!Online(b[0]).known() {
-		return 0, badUserState(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	m.Online = Online(b[0])
 	b = b[1:]
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badUserState(b []byte, at int) error {
+func (*UserState) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("UserState", "online", at, len(b), 1)
@@ -1553,7 +1559,7 @@ func (m *LocateReply) Decode(b []byte) (int, error) {
 	b = b[1+n:]
 	if len(b) < 1 ||
 		!Online(b[0]).known() {
-		return 0, badLocateReply(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	stateAt := len(in) - len(b) + 0
 	m.State = Online(b[0])
@@ -1577,8 +1583,10 @@ func (m *LocateReply) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLocateReply(b []byte, at int) error {
+func (*LocateReply) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("LocateReply", "state", at, len(b), 1)
@@ -1722,7 +1730,7 @@ func (m *Located) Decode(b []byte) (int, error) {
 	}
 	b = b[n:]
 	if len(b) < 50 {
-		return 0, badLocated(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[50]byte)(b)
 	m.IntroId = IntroId(p[0:16])
@@ -1732,8 +1740,10 @@ func (m *Located) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLocated(b []byte, at int) error {
+func (*Located) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("Located", "intro_id", at, len(b), 16)
@@ -1847,7 +1857,7 @@ func (m *SendReply) UnmarshalBinary(b []byte) error {
 func (m *SendReply) Decode(b []byte) (int, error) {
 	if len(b) < 9 ||
 		!SendState(b[0]).known() {
-		return 0, badSendReply(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[9]byte)(b)
 	m.State = SendState(p[0])
@@ -1855,8 +1865,10 @@ func (m *SendReply) Decode(b []byte) (int, error) {
 	return 9, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSendReply(b []byte, at int) error {
+func (*SendReply) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("SendReply", "state", at, len(b), 1)
@@ -2323,7 +2335,7 @@ func (m *Receipt) UnmarshalBinary(b []byte) error {
 func (m *Receipt) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 9 {
-		return 0, badReceipt(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[9]byte)(b)
 	m.Seq = binary.BigEndian.Uint64(p[0:8])
@@ -2348,7 +2360,7 @@ func (m *Receipt) Decode(b []byte) (int, error) {
 	m.By = string(b[1 : 1+n])
 	b = b[1+n:]
 	if len(b) < 24 {
-		return 0, badReceipt2(b, len(in)-len(b))
+		return 0, m.explain2(b, len(in)-len(b))
 	}
 	p2 := (*[24]byte)(b)
 	m.Id = MessageId(p2[0:16])
@@ -2357,8 +2369,10 @@ func (m *Receipt) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badReceipt(b []byte, at int) error {
+func (*Receipt) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("Receipt", "seq", at, len(b), 8)
@@ -2368,8 +2382,10 @@ func badReceipt(b []byte, at int) error {
 	return nil
 }
 
+// explain2 says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badReceipt2(b []byte, at int) error {
+func (*Receipt) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("Receipt", "id", at, len(b), 16)
@@ -2465,7 +2481,7 @@ func (m *Introduce) UnmarshalBinary(b []byte) error {
 func (m *Introduce) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 48 {
-		return 0, badIntroduce(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[48]byte)(b)
 	m.IntroId = IntroId(p[0:16])
@@ -2502,8 +2518,10 @@ func (m *Introduce) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badIntroduce(b []byte, at int) error {
+func (*Introduce) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("Introduce", "intro_id", at, len(b), 16)
@@ -2610,15 +2628,17 @@ func (m *Presence) Decode(b []byte) (int, error) {
 	b = b[1+n:]
 	if len(b) < 1 ||
 		!Online(b[0]).known() {
-		return 0, badPresence(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	m.Online = Online(b[0])
 	b = b[1:]
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPresence(b []byte, at int) error {
+func (*Presence) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Presence", "online", at, len(b), 1)
@@ -3283,7 +3303,7 @@ func (m *PeerReceipt) UnmarshalBinary(b []byte) error {
 func (m *PeerReceipt) Decode(b []byte) (int, error) {
 	if len(b) < 25 ||
 		!PeerVerdict(b[16]).known() {
-		return 0, badPeerReceipt(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[25]byte)(b)
 	m.Id = MessageId(p[0:16])
@@ -3292,8 +3312,10 @@ func (m *PeerReceipt) Decode(b []byte) (int, error) {
 	return 25, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPeerReceipt(b []byte, at int) error {
+func (*PeerReceipt) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("PeerReceipt", "id", at, len(b), 16)

@@ -94,7 +94,7 @@ func (m *Manifest) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 89 ||
 		b[0] != 22 {
-		return 0, badManifest(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[89]byte)(b)
 	m.Server = KeyId(p[1:33])
@@ -125,8 +125,10 @@ func (m *Manifest) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badManifest(b []byte, at int) error {
+func (*Manifest) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Manifest", "type", at, len(b), 1)
@@ -251,7 +253,7 @@ func (m *ManifestEntry) Decode(b []byte) (int, error) {
 	m.User = string(b[1 : 1+n])
 	b = b[1+n:]
 	if len(b) < 392 {
-		return 0, badManifestEntry(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[392]byte)(b)
 	m.Key = Rsa(p[0:384])
@@ -260,8 +262,10 @@ func (m *ManifestEntry) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badManifestEntry(b []byte, at int) error {
+func (*ManifestEntry) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 384:
 		return codec.Short("ManifestEntry", "key", at, len(b), 384)

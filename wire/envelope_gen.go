@@ -104,7 +104,7 @@ func (m *EnvelopeHeader) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 30 {
-		return 0, badEnvelopeHeader(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	if len(b) < 1 {
@@ -149,7 +149,7 @@ func (m *EnvelopeHeader) Decode(b []byte) (int, error) {
 	m.To = string(b[1 : 1+n])
 	b = b[1+n:]
 	if len(b) < 72 {
-		return 0, badEnvelopeHeader2(b, len(in)-len(b))
+		return 0, m.explain2(b, len(in)-len(b))
 	}
 	p := (*[72]byte)(b)
 	m.ToKey = KeyId(p[0:32])
@@ -161,8 +161,10 @@ func (m *EnvelopeHeader) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badEnvelopeHeader(b []byte, at int) error {
+func (*EnvelopeHeader) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("EnvelopeHeader", "type", at, len(b), 1)
@@ -172,8 +174,10 @@ func badEnvelopeHeader(b []byte, at int) error {
 	return nil
 }
 
+// explain2 says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badEnvelopeHeader2(b []byte, at int) error {
+func (*EnvelopeHeader) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("EnvelopeHeader", "to_key", at, len(b), 32)
@@ -530,7 +534,7 @@ func (m *EnvelopeText) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 31 {
-		return 0, badEnvelopeText(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	if len(b) < 3 {
@@ -559,8 +563,10 @@ func (m *EnvelopeText) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badEnvelopeText(b []byte, at int) error {
+func (*EnvelopeText) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("EnvelopeText", "type", at, len(b), 1)
@@ -650,7 +656,7 @@ func (m *SeqWindow) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 9 ||
 		b[0] != 1 {
-		return 0, badSeqWindow(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Floor = binary.BigEndian.Uint64(b[1:9])
 	b = b[9:]
@@ -695,8 +701,10 @@ func (m *SeqWindow) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSeqWindow(b []byte, at int) error {
+func (*SeqWindow) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("SeqWindow", "version", at, len(b), 1)
@@ -782,7 +790,7 @@ func (m *SeqRange) UnmarshalBinary(b []byte) error {
 // Decode decodes a SeqRange from the front of b and returns how many bytes it took.
 func (m *SeqRange) Decode(b []byte) (int, error) {
 	if len(b) < 16 {
-		return 0, badSeqRange(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[16]byte)(b)
 	m.Start = binary.BigEndian.Uint64(p[0:8])
@@ -790,8 +798,10 @@ func (m *SeqRange) Decode(b []byte) (int, error) {
 	return 16, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSeqRange(b []byte, at int) error {
+func (*SeqRange) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("SeqRange", "start", at, len(b), 8)
@@ -859,7 +869,7 @@ func (m *SeqId) UnmarshalBinary(b []byte) error {
 // Decode decodes a SeqId from the front of b and returns how many bytes it took.
 func (m *SeqId) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, badSeqId(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[24]byte)(b)
 	m.Seq = binary.BigEndian.Uint64(p[0:8])
@@ -867,8 +877,10 @@ func (m *SeqId) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSeqId(b []byte, at int) error {
+func (*SeqId) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("SeqId", "seq", at, len(b), 8)

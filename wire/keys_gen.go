@@ -161,7 +161,7 @@ func (m *SealKey) UnmarshalBinary(b []byte) error {
 // Decode decodes a SealKey from the front of b and returns how many bytes it took.
 func (m *SealKey) Decode(b []byte) (int, error) {
 	if len(b) < 44 {
-		return 0, badSealKey(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[44]byte)(b)
 	m.Key = [32]byte(p[0:32])
@@ -169,8 +169,10 @@ func (m *SealKey) Decode(b []byte) (int, error) {
 	return 44, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSealKey(b []byte, at int) error {
+func (*SealKey) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("SealKey", "key", at, len(b), 32)
@@ -236,7 +238,7 @@ func (m *SealedAad) UnmarshalBinary(b []byte) error {
 // Decode decodes a SealedAad from the front of b and returns how many bytes it took.
 func (m *SealedAad) Decode(b []byte) (int, error) {
 	if len(b) < 416 {
-		return 0, badSealedAad(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[416]byte)(b)
 	m.To = KeyId(p[0:32])
@@ -244,8 +246,10 @@ func (m *SealedAad) Decode(b []byte) (int, error) {
 	return 416, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSealedAad(b []byte, at int) error {
+func (*SealedAad) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("SealedAad", "to", at, len(b), 32)
@@ -328,7 +332,7 @@ func (m *PrivateKey) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1153 ||
 		b[0] != 24 {
-		return 0, badPrivateKey(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[1153]byte)(b)
 	m.Modulus = Rsa(p[1:385])
@@ -347,8 +351,10 @@ func (m *PrivateKey) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPrivateKey(b []byte, at int) error {
+func (*PrivateKey) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("PrivateKey", "type", at, len(b), 1)
@@ -531,7 +537,7 @@ func (m *Digits) UnmarshalBinary(b []byte) error {
 // Decode decodes a Digits from the front of b and returns how many bytes it took.
 func (m *Digits) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, badDigits(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[32]byte)(b)
 	for i := range m.Groups {
@@ -542,8 +548,10 @@ func (m *Digits) Decode(b []byte) (int, error) {
 	return 32, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badDigits(b []byte, at int) error {
+func (*Digits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 30:
 		return codec.Uneven("Digits", "groups", at, len(b), 5)
@@ -719,7 +727,7 @@ func (m *KeyFile) Decode(b []byte) (int, error) {
 		binary.BigEndian.Uint64(b[0:8]) != 6003109549392479577 ||
 		b[8] != 1 ||
 		!KeyFileKind(b[9]).known() {
-		return 0, badKeyFile(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Kind = KeyFileKind(b[9])
 	b = b[10:]
@@ -750,8 +758,10 @@ func (m *KeyFile) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badKeyFile(b []byte, at int) error {
+func (*KeyFile) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("KeyFile", "magic", at, len(b), 8)
@@ -861,7 +871,7 @@ func (m *ServerKeyFile) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!BoxKind(b[0]).known() {
-		return 0, badServerKeyFile(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Box = BoxKind(b[0])
 	b = b[1:]
@@ -884,8 +894,10 @@ func (m *ServerKeyFile) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badServerKeyFile(b []byte, at int) error {
+func (*ServerKeyFile) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("ServerKeyFile", "box", at, len(b), 1)
@@ -969,7 +981,7 @@ func (m *ServerSecrets) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 33 ||
 		b[0] != 25 {
-		return 0, badServerSecrets(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Secret = [32]byte(b[1:33])
 	b = b[33:]
@@ -989,8 +1001,10 @@ func (m *ServerSecrets) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badServerSecrets(b []byte, at int) error {
+func (*ServerSecrets) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("ServerSecrets", "type", at, len(b), 1)
@@ -1074,7 +1088,7 @@ func (m *PassphraseBox) UnmarshalBinary(b []byte) error {
 func (m *PassphraseBox) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 28 {
-		return 0, badPassphraseBox(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[28]byte)(b)
 	m.Salt = [16]byte(p[0:16])
@@ -1095,8 +1109,10 @@ func (m *PassphraseBox) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPassphraseBox(b []byte, at int) error {
+func (*PassphraseBox) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("PassphraseBox", "salt", at, len(b), 16)

@@ -64,7 +64,7 @@ func (m *M1) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 33 ||
 		b[0] != 1 {
-		return 0, badM1(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.ClientNonce = [32]byte(b[1:33])
 	b = b[33:]
@@ -79,8 +79,10 @@ func (m *M1) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM1(b []byte, at int) error {
+func (*M1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("M1", "type", at, len(b), 1)
@@ -163,7 +165,7 @@ func (m *C1) UnmarshalBinary(b []byte) error {
 func (m *C1) Decode(b []byte) (int, error) {
 	if len(b) < 77 ||
 		b[0] != 20 {
-		return 0, badC1(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[77]byte)(b)
 	m.Server = KeyId(p[1:33])
@@ -175,8 +177,10 @@ func (m *C1) Decode(b []byte) (int, error) {
 	return 77, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badC1(b []byte, at int) error {
+func (*C1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("C1", "type", at, len(b), 1)
@@ -349,7 +353,7 @@ func (m *Solution) UnmarshalBinary(b []byte) error {
 // Decode decodes a Solution from the front of b and returns how many bytes it took.
 func (m *Solution) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, badSolution(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[32]byte)(b)
 	m.Bind = [16]byte(p[0:16])
@@ -358,8 +362,10 @@ func (m *Solution) Decode(b []byte) (int, error) {
 	return 32, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSolution(b []byte, at int) error {
+func (*Solution) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("Solution", "bind", at, len(b), 16)
@@ -451,7 +457,7 @@ func (m *PuzzleBind) UnmarshalBinary(b []byte) error {
 func (m *PuzzleBind) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 128 {
-		return 0, badPuzzleBind(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[128]byte)(b)
 	m.N1 = [32]byte(p[0:32])
@@ -480,8 +486,10 @@ func (m *PuzzleBind) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPuzzleBind(b []byte, at int) error {
+func (*PuzzleBind) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("PuzzleBind", "n1", at, len(b), 32)
@@ -674,7 +682,7 @@ func (m *M3) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 3 {
-		return 0, badM3(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	if len(b) < 1 {
@@ -743,8 +751,10 @@ func (m *M3) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM3(b []byte, at int) error {
+func (*M3) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("M3", "type", at, len(b), 1)
@@ -849,7 +859,7 @@ func (m *C2) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 107 ||
 		b[0] != 21 {
-		return 0, badC2(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[107]byte)(b)
 	m.N2 = [32]byte(p[1:33])
@@ -879,8 +889,10 @@ func (m *C2) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badC2(b []byte, at int) error {
+func (*C2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("C2", "type", at, len(b), 1)
@@ -1094,7 +1106,7 @@ func (m *M4) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 2189 ||
 		b[0] != 4 {
-		return 0, badM4(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[2189]byte)(b)
 	m.ClientNonce = [32]byte(p[1:33])
@@ -1138,8 +1150,10 @@ func (m *M4) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM4(b []byte, at int) error {
+func (*M4) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("M4", "type", at, len(b), 1)
@@ -1425,7 +1439,7 @@ func (m *M5) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 5 {
-		return 0, badM5(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	n, err := m.C2.Decode(b)
@@ -1434,7 +1448,7 @@ func (m *M5) Decode(b []byte) (int, error) {
 	}
 	b = b[n:]
 	if len(b) < 416 {
-		return 0, badM52(b, len(in)-len(b))
+		return 0, m.explain2(b, len(in)-len(b))
 	}
 	p := (*[416]byte)(b)
 	m.ReplyKey2 = [32]byte(p[0:32])
@@ -1469,8 +1483,10 @@ func (m *M5) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM5(b []byte, at int) error {
+func (*M5) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("M5", "type", at, len(b), 1)
@@ -1480,8 +1496,10 @@ func badM5(b []byte, at int) error {
 	return nil
 }
 
+// explain2 says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM52(b []byte, at int) error {
+func (*M5) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("M5", "reply_key2", at, len(b), 32)
@@ -1577,7 +1595,7 @@ func (m *LoginProof) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 161 ||
 		b[0] != 23 {
-		return 0, badLoginProof(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[161]byte)(b)
 	m.Server = KeyId(p[1:33])
@@ -1607,8 +1625,10 @@ func (m *LoginProof) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLoginProof(b []byte, at int) error {
+func (*LoginProof) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("LoginProof", "type", at, len(b), 1)
@@ -1702,7 +1722,7 @@ func (m *Transcript) UnmarshalBinary(b []byte) error {
 // Decode decodes a Transcript from the front of b and returns how many bytes it took.
 func (m *Transcript) Decode(b []byte) (int, error) {
 	if len(b) < 128 {
-		return 0, badTranscript(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[128]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -1712,8 +1732,10 @@ func (m *Transcript) Decode(b []byte) (int, error) {
 	return 128, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badTranscript(b []byte, at int) error {
+func (*Transcript) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("Transcript", "conn", at, len(b), 32)
@@ -1789,7 +1811,7 @@ func (m *LoginSecret) UnmarshalBinary(b []byte) error {
 // Decode decodes a LoginSecret from the front of b and returns how many bytes it took.
 func (m *LoginSecret) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, badLoginSecret(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[64]byte)(b)
 	m.ReplyKey = [32]byte(p[0:32])
@@ -1797,8 +1819,10 @@ func (m *LoginSecret) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLoginSecret(b []byte, at int) error {
+func (*LoginSecret) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("LoginSecret", "reply_key", at, len(b), 32)
@@ -1880,7 +1904,7 @@ func (m *M6) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 25 ||
 		b[0] != 6 {
-		return 0, badM6(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[25]byte)(b)
 	m.Session = [16]byte(p[1:17])
@@ -1902,8 +1926,10 @@ func (m *M6) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badM6(b []byte, at int) error {
+func (*M6) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("M6", "type", at, len(b), 1)
@@ -2034,7 +2060,7 @@ func (m *LoginMark) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!LoginMarkKind(b[0]).known() {
-		return 0, badLoginMark(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Kind = LoginMarkKind(b[0])
 	b = b[1:]
@@ -2057,8 +2083,10 @@ func (m *LoginMark) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLoginMark(b []byte, at int) error {
+func (*LoginMark) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("LoginMark", "kind", at, len(b), 1)
@@ -2132,7 +2160,7 @@ func (m *MarkM3) UnmarshalBinary(b []byte) error {
 // Decode decodes a MarkM3 from the front of b and returns how many bytes it took.
 func (m *MarkM3) Decode(b []byte) (int, error) {
 	if len(b) < 48 {
-		return 0, badMarkM3(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[48]byte)(b)
 	m.N1 = [32]byte(p[0:32])
@@ -2140,8 +2168,10 @@ func (m *MarkM3) Decode(b []byte) (int, error) {
 	return 48, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badMarkM3(b []byte, at int) error {
+func (*MarkM3) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("MarkM3", "n1", at, len(b), 32)
@@ -2296,7 +2326,7 @@ func (m *Record) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 26 {
-		return 0, badRecord(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	if len(b) < 1 {
@@ -2318,7 +2348,7 @@ func (m *Record) Decode(b []byte) (int, error) {
 	m.Name = string(b[1 : 1+n])
 	b = b[1+n:]
 	if len(b) < 2516 {
-		return 0, badRecord2(b, len(in)-len(b))
+		return 0, m.explain2(b, len(in)-len(b))
 	}
 	p := (*[2516]byte)(b)
 	m.Key = Rsa(p[0:384])
@@ -2331,8 +2361,10 @@ func (m *Record) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badRecord(b []byte, at int) error {
+func (*Record) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Record", "type", at, len(b), 1)
@@ -2342,8 +2374,10 @@ func badRecord(b []byte, at int) error {
 	return nil
 }
 
+// explain2 says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badRecord2(b []byte, at int) error {
+func (*Record) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 384:
 		return codec.Short("Record", "key", at, len(b), 384)
@@ -2436,7 +2470,7 @@ func (m *Decoy) UnmarshalBinary(b []byte) error {
 // Decode decodes a Decoy from the front of b and returns how many bytes it took.
 func (m *Decoy) Decode(b []byte) (int, error) {
 	if len(b) < 2124 {
-		return 0, badDecoy(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[2124]byte)(b)
 	m.Salt = [16]byte(p[0:16])
@@ -2446,8 +2480,10 @@ func (m *Decoy) Decode(b []byte) (int, error) {
 	return 2124, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badDecoy(b []byte, at int) error {
+func (*Decoy) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("Decoy", "salt", at, len(b), 16)

@@ -57,14 +57,16 @@ func (m *KeyAsk) UnmarshalBinary(b []byte) error {
 func (m *KeyAsk) Decode(b []byte) (int, error) {
 	if len(b) < 33 ||
 		b[0] != 7 {
-		return 0, badKeyAsk(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.ClientNonce = [32]byte(b[1:33])
 	return 33, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badKeyAsk(b []byte, at int) error {
+func (*KeyAsk) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("KeyAsk", "type", at, len(b), 1)
@@ -136,7 +138,7 @@ func (m *KeyShow) UnmarshalBinary(b []byte) error {
 func (m *KeyShow) Decode(b []byte) (int, error) {
 	if len(b) < 417 ||
 		b[0] != 8 {
-		return 0, badKeyShow(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[417]byte)(b)
 	m.ClientNonce = [32]byte(p[1:33])
@@ -144,8 +146,10 @@ func (m *KeyShow) Decode(b []byte) (int, error) {
 	return 417, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badKeyShow(b []byte, at int) error {
+func (*KeyShow) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("KeyShow", "type", at, len(b), 1)

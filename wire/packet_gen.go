@@ -262,7 +262,7 @@ func (m *Packet) Decode(b []byte) (int, error) {
 		b[0]>>7 != 1 ||
 		b[0]>>5&0x3 != 0 ||
 		!PacketType(b[0]>>2&0x7).known() {
-		return 0, badPacket(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[15]byte)(b)
 	m.Type = PacketType(p[0] >> 2 & 0x7)
@@ -305,8 +305,10 @@ func (m *Packet) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPacket(b []byte, at int) error {
+func (*Packet) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Packet", "ours", at, len(b), 1)

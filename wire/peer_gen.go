@@ -64,7 +64,7 @@ func (m *P1) UnmarshalBinary(b []byte) error {
 func (m *P1) Decode(b []byte) (int, error) {
 	if len(b) < 81 ||
 		b[0] != 33 {
-		return 0, badP1(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[81]byte)(b)
 	m.Intro = [16]byte(p[1:17])
@@ -73,8 +73,10 @@ func (m *P1) Decode(b []byte) (int, error) {
 	return 81, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badP1(b []byte, at int) error {
+func (*P1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("P1", "type", at, len(b), 1)
@@ -176,7 +178,7 @@ func (m *P1Input) UnmarshalBinary(b []byte) error {
 func (m *P1Input) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 48 {
-		return 0, badP1Input(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[48]byte)(b)
 	m.Intro = [16]byte(p[0:16])
@@ -221,8 +223,10 @@ func (m *P1Input) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badP1Input(b []byte, at int) error {
+func (*P1Input) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("P1Input", "intro", at, len(b), 16)
@@ -298,7 +302,7 @@ func (m *P2) UnmarshalBinary(b []byte) error {
 func (m *P2) Decode(b []byte) (int, error) {
 	if len(b) < 65 ||
 		b[0] != 34 {
-		return 0, badP2(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[65]byte)(b)
 	m.Nonce = [32]byte(p[1:33])
@@ -306,8 +310,10 @@ func (m *P2) Decode(b []byte) (int, error) {
 	return 65, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badP2(b []byte, at int) error {
+func (*P2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("P2", "type", at, len(b), 1)
@@ -409,7 +415,7 @@ func (m *P2Input) UnmarshalBinary(b []byte) error {
 func (m *P2Input) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 96 {
-		return 0, badP2Input(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[96]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -455,8 +461,10 @@ func (m *P2Input) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badP2Input(b []byte, at int) error {
+func (*P2Input) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("P2Input", "conn", at, len(b), 32)
@@ -537,7 +545,7 @@ func (m *PeerTranscript) UnmarshalBinary(b []byte) error {
 // Decode decodes a PeerTranscript from the front of b and returns how many bytes it took.
 func (m *PeerTranscript) Decode(b []byte) (int, error) {
 	if len(b) < 96 {
-		return 0, badPeerTranscript(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[96]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -546,8 +554,10 @@ func (m *PeerTranscript) Decode(b []byte) (int, error) {
 	return 96, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPeerTranscript(b []byte, at int) error {
+func (*PeerTranscript) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("PeerTranscript", "conn", at, len(b), 32)

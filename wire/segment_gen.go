@@ -1076,7 +1076,7 @@ func (m *CidSegment) Decode(b []byte) (int, error) {
 	m.Sequence = k
 	b = b[n:]
 	if len(b) < 24 {
-		return 0, badCidSegment(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[24]byte)(b)
 	m.Id = binary.BigEndian.Uint64(p[0:8])
@@ -1085,8 +1085,10 @@ func (m *CidSegment) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badCidSegment(b []byte, at int) error {
+func (*CidSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("CidSegment", "id", at, len(b), 8)
@@ -1318,7 +1320,7 @@ func (m *KexSegment) UnmarshalBinary(b []byte) error {
 func (m *KexSegment) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 5 {
-		return 0, badKexSegment(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[5]byte)(b)
 	m.Step = p[0]
@@ -1337,8 +1339,10 @@ func (m *KexSegment) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badKexSegment(b []byte, at int) error {
+func (*KexSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("KexSegment", "step", at, len(b), 1)
@@ -1699,7 +1703,7 @@ func (m *Segment) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!SegmentType(b[0]).known() {
-		return 0, badSegment(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Type = SegmentType(b[0])
 	b = b[1:]
@@ -1807,8 +1811,10 @@ func (m *Segment) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSegment(b []byte, at int) error {
+func (*Segment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Segment", "type", at, len(b), 1)

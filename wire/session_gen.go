@@ -71,15 +71,17 @@ func (m *PacketKeyInfo) Decode(b []byte) (int, error) {
 	b = b[n:]
 	if len(b) < 3 ||
 		b[0] != 0 {
-		return 0, badPacketKeyInfo(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	m.Length = binary.BigEndian.Uint16(b[1:3])
 	b = b[3:]
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPacketKeyInfo(b []byte, at int) error {
+func (*PacketKeyInfo) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("PacketKeyInfo", "end", at, len(b), 1)
@@ -150,14 +152,16 @@ func (m *PacketNonce) UnmarshalBinary(b []byte) error {
 func (m *PacketNonce) Decode(b []byte) (int, error) {
 	if len(b) < 12 ||
 		binary.BigEndian.Uint32(b[0:4]) != 0 {
-		return 0, badPacketNonce(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Number = binary.BigEndian.Uint64(b[4:12])
 	return 12, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPacketNonce(b []byte, at int) error {
+func (*PacketNonce) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
 		return codec.Short("PacketNonce", "zero", at, len(b), 4)
@@ -241,7 +245,7 @@ func (m *ConnInput) Decode(b []byte) (int, error) {
 	b = b[n:]
 	if len(b) < 49 ||
 		b[0] != 0 {
-		return 0, badConnInput(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[49]byte)(b)
 	m.Initiator = binary.BigEndian.Uint64(p[1:9])
@@ -251,8 +255,10 @@ func (m *ConnInput) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badConnInput(b []byte, at int) error {
+func (*ConnInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("ConnInput", "end", at, len(b), 1)
@@ -335,7 +341,7 @@ func (m *RetryToken) UnmarshalBinary(b []byte) error {
 // Decode decodes a RetryToken from the front of b and returns how many bytes it took.
 func (m *RetryToken) Decode(b []byte) (int, error) {
 	if len(b) < 56 {
-		return 0, badRetryToken(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[56]byte)(b)
 	m.IssuedMs = binary.BigEndian.Uint64(p[0:8])
@@ -344,8 +350,10 @@ func (m *RetryToken) Decode(b []byte) (int, error) {
 	return 56, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badRetryToken(b []byte, at int) error {
+func (*RetryToken) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("RetryToken", "issued_ms", at, len(b), 8)
@@ -439,7 +447,7 @@ func (m *TokenInput) Decode(b []byte) (int, error) {
 	b = b[n:]
 	if len(b) < 75 ||
 		b[0] != 0 {
-		return 0, badTokenInput(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[75]byte)(b)
 	m.IssuedMs = binary.BigEndian.Uint64(p[1:9])
@@ -452,8 +460,10 @@ func (m *TokenInput) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badTokenInput(b []byte, at int) error {
+func (*TokenInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("TokenInput", "end", at, len(b), 1)
@@ -552,15 +562,17 @@ func (m *ResetInput) Decode(b []byte) (int, error) {
 	b = b[n:]
 	if len(b) < 9 ||
 		b[0] != 0 {
-		return 0, badResetInput(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	m.Id = binary.BigEndian.Uint64(b[1:9])
 	b = b[9:]
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badResetInput(b []byte, at int) error {
+func (*ResetInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("ResetInput", "end", at, len(b), 1)

@@ -267,7 +267,7 @@ func (m *StoreAppend) UnmarshalBinary(b []byte) error {
 func (m *StoreAppend) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 32 {
-		return 0, badStoreAppend(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[32]byte)(b)
 	m.Mailbox = [16]byte(p[0:16])
@@ -308,8 +308,10 @@ func (m *StoreAppend) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badStoreAppend(b []byte, at int) error {
+func (*StoreAppend) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("StoreAppend", "mailbox", at, len(b), 16)
@@ -385,7 +387,7 @@ func (m *StoreAck) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreAck from the front of b and returns how many bytes it took.
 func (m *StoreAck) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, badStoreAck(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[24]byte)(b)
 	m.Mailbox = [16]byte(p[0:16])
@@ -393,8 +395,10 @@ func (m *StoreAck) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badStoreAck(b []byte, at int) error {
+func (*StoreAck) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
 		return codec.Short("StoreAck", "mailbox", at, len(b), 16)
@@ -463,7 +467,7 @@ func (m *StoreMark) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreMark from the front of b and returns how many bytes it took.
 func (m *StoreMark) Decode(b []byte) (int, error) {
 	if len(b) < 40 {
-		return 0, badStoreMark(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[40]byte)(b)
 	m.Key = [32]byte(p[0:32])
@@ -471,8 +475,10 @@ func (m *StoreMark) Decode(b []byte) (int, error) {
 	return 40, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badStoreMark(b []byte, at int) error {
+func (*StoreMark) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
 		return codec.Short("StoreMark", "key", at, len(b), 32)
@@ -864,7 +870,7 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 	if len(b) < 10 ||
 		b[0] != 1 ||
 		!StoreOpKind(b[9]).known() {
-		return 0, badStoreOp(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[10]byte)(b)
 	m.AtMs = binary.BigEndian.Uint64(p[1:9])
@@ -919,8 +925,10 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badStoreOp(b []byte, at int) error {
+func (*StoreOp) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("StoreOp", "version", at, len(b), 1)

@@ -101,11 +101,12 @@ func withArms(m *syntax.Select, arms []*syntax.Arm) *syntax.Select {
 }
 
 func (c *checker) name(sc *scope, name string, at diag.Span) {
-	if old, ok := sc.seen[name]; ok {
+	key := camel(name) // two names that are one in Go are one everywhere
+	if old, ok := sc.seen[key]; ok {
 		c.errs.Add(diag.Duplicate, at, "%s has two fields called %s", sc.s.Name, name).Note(old, "the first one is here")
 		return
 	}
-	sc.seen[name] = at
+	sc.seen[key] = at
 }
 
 // field resolves one field and adds it to the scope.

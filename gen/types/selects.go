@@ -21,7 +21,7 @@ func (c *checker) selection(sc *scope, m *syntax.Select) *Select {
 	}
 	s.Enum, _ = Resolve(s.On.Type).(*Enum)
 	if s.Name != "" {
-		if old, ok := sc.seen[s.Name]; ok {
+		if old, ok := sc.seen[camel(s.Name)]; ok {
 			c.errs.Add(diag.Duplicate, m.Name.Span, "%s has two members called %s", sc.s.Name, s.Name).Note(old, "the first one is here")
 		}
 		sc.selects[s.Name] = s

@@ -126,11 +126,12 @@ func (d *decoding) slot(f slot, src string) {
 func (g *generator) explain(bl *block) string {
 	s := g.fn.s
 	g.fn.blocks++
-	name := "bad" + g.names.of(s)
+	name := "explain"
 	if g.fn.blocks > 1 {
 		name += fmt.Sprint(g.fn.blocks)
 	}
-	fmt.Fprintf(&g.fn.after, "//go:noinline\nfunc %s(b []byte, at int) error {\nswitch {\n", name)
+	fmt.Fprintf(&g.fn.after, "// %s says what is wrong with the fixed part of b that Decode refused.\n//\n", name)
+	fmt.Fprintf(&g.fn.after, "//go:noinline\nfunc (*%s) %s(b []byte, at int) error {\nswitch {\n", g.names.of(s), name)
 	last := -1
 	for _, f := range bl.fields {
 		end := (f.at + f.bits + 7) / 8
@@ -166,5 +167,5 @@ func (g *generator) explain(bl *block) string {
 		}
 	}
 	fmt.Fprintf(&g.fn.after, "}\nreturn nil\n}\n\n")
-	return name
+	return "m." + name
 }

@@ -90,7 +90,7 @@ func (m *Ints) UnmarshalBinary(b []byte) error {
 // Decode decodes an Ints from the front of b and returns how many bytes it took.
 func (m *Ints) Decode(b []byte) (int, error) {
 	if len(b) < 36 {
-		return 0, badInts(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[36]byte)(b)
 	m.A = p[0]
@@ -104,8 +104,10 @@ func (m *Ints) Decode(b []byte) (int, error) {
 	return 36, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badInts(b []byte, at int) error {
+func (*Ints) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Ints", "a", at, len(b), 1)
@@ -221,7 +223,7 @@ func (m *Little) UnmarshalBinary(b []byte) error {
 func (m *Little) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 22 {
-		return 0, badLittle(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[22]byte)(b)
 	m.A = binary.LittleEndian.Uint16(p[0:2])
@@ -252,8 +254,10 @@ func (m *Little) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badLittle(b []byte, at int) error {
+func (*Little) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("Little", "a", at, len(b), 2)
@@ -481,7 +485,7 @@ func (m *Bits) Decode(b []byte) (int, error) {
 		b[0]>>5&0x3 != 2 ||
 		!Power(b[1]>>4).known() ||
 		b[10]&0x7 != 5 {
-		return 0, badBits(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[11]byte)(b)
 	m.Level = Level(p[0] >> 3 & 0x3)
@@ -494,8 +498,10 @@ func (m *Bits) Decode(b []byte) (int, error) {
 	return 11, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badBits(b []byte, at int) error {
+func (*Bits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Bits", "ours", at, len(b), 1)
@@ -603,7 +609,7 @@ func (m *WideBits) UnmarshalBinary(b []byte) error {
 // Decode decodes a WideBits from the front of b and returns how many bytes it took.
 func (m *WideBits) Decode(b []byte) (int, error) {
 	if len(b) < 9 {
-		return 0, badWideBits(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[9]byte)(b)
 	m.X = p[0] >> 5
@@ -612,8 +618,10 @@ func (m *WideBits) Decode(b []byte) (int, error) {
 	return 9, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badWideBits(b []byte, at int) error {
+func (*WideBits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("WideBits", "x", at, len(b), 1)
@@ -824,7 +832,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 	m.Word = Word(b[1 : 1+n])
 	b = b[1+n:]
 	if len(b) < 7 {
-		return 0, badNamed(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[7]byte)(b)
 	m.Port = Port(binary.BigEndian.Uint16(p[0:2]))
@@ -925,7 +933,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 	m.Wides = list3
 	if len(b) < 1 ||
 		!Picky(b[0]).known() {
-		return 0, badNamed2(b, len(in)-len(b))
+		return 0, m.explain2(b, len(in)-len(b))
 	}
 	m.Picky = Picky(b[0])
 	b = b[1:]
@@ -957,8 +965,10 @@ func (m *Named) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badNamed(b []byte, at int) error {
+func (*Named) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("Named", "port", at, len(b), 2)
@@ -970,8 +980,10 @@ func badNamed(b []byte, at int) error {
 	return nil
 }
 
+// explain2 says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badNamed2(b []byte, at int) error {
+func (*Named) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Named", "picky", at, len(b), 1)
@@ -1286,7 +1298,7 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 	m.Counted = b[1 : 1+n : 1+n]
 	b = b[1+n:]
 	if len(b) < 13 {
-		return 0, badVectors(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[13]byte)(b)
 	for i := range m.Pair {
@@ -1336,8 +1348,10 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badVectors(b []byte, at int) error {
+func (*Vectors) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
 		return codec.Uneven("Vectors", "pair", at, len(b), 2)
@@ -2101,7 +2115,7 @@ func (m *Tailed) Decode(b []byte) (int, error) {
 	m.Body = b[:n:n]
 	b = b[n:]
 	if len(b) < 6 {
-		return 0, badTailed(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[6]byte)(b)
 	m.Last = binary.BigEndian.Uint16(p[0:2])
@@ -2110,8 +2124,10 @@ func (m *Tailed) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badTailed(b []byte, at int) error {
+func (*Tailed) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("Tailed", "last", at, len(b), 2)
@@ -2415,7 +2431,7 @@ func (m *Elsewhere) UnmarshalBinary(b []byte) error {
 func (m *Elsewhere) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 3 {
-		return 0, badElsewhere(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[3]byte)(b)
 	length := uint64(binary.BigEndian.Uint16(p[0:2]))
@@ -2463,8 +2479,10 @@ func (m *Elsewhere) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badElsewhere(b []byte, at int) error {
+func (*Elsewhere) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("Elsewhere", "length", at, len(b), 2)
@@ -2582,7 +2600,7 @@ func (m *Self) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 3 ||
 		b[0] != 4 {
-		return 0, badSelf(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	length := uint64(binary.BigEndian.Uint16(b[1:3]))
 	b = b[3:]
@@ -2630,8 +2648,10 @@ func (m *Self) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSelf(b []byte, at int) error {
+func (*Self) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Self", "version", at, len(b), 1)
@@ -2831,7 +2851,7 @@ func (m *Words) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 4 ||
 		b[0]>>4 != 4 {
-		return 0, badWords(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[4]byte)(b)
 	words := uint64(p[0] & 0xf)
@@ -2863,8 +2883,10 @@ func (m *Words) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badWords(b []byte, at int) error {
+func (*Words) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Words", "version", at, len(b), 1)
@@ -3084,7 +3106,7 @@ func (m *Body) UnmarshalBinary(b []byte) error {
 func (m *Body) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 4 {
-		return 0, badBody(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[4]byte)(b)
 	length := uint64(uint32(p[0])<<16 | uint32(p[1])<<8 | uint32(p[2]))
@@ -3124,8 +3146,10 @@ func (m *Body) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badBody(b []byte, at int) error {
+func (*Body) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 3:
 		return codec.Short("Body", "length", at, len(b), 3)
@@ -3205,7 +3229,7 @@ func (m *BodyCase2) UnmarshalBinary(b []byte) error {
 // Decode decodes a BodyCase2 from the front of b and returns how many bytes it took.
 func (m *BodyCase2) Decode(b []byte) (int, error) {
 	if len(b) < 3 {
-		return 0, badBodyCase2(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[3]byte)(b)
 	m.A = binary.BigEndian.Uint16(p[0:2])
@@ -3213,8 +3237,10 @@ func (m *BodyCase2) Decode(b []byte) (int, error) {
 	return 3, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badBodyCase2(b []byte, at int) error {
+func (*BodyCase2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("BodyCase2", "a", at, len(b), 2)
@@ -3317,7 +3343,7 @@ func (m *Kept) UnmarshalBinary(b []byte) error {
 func (m *Kept) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 4 {
-		return 0, badKept(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	p := (*[4]byte)(b)
 	m.Type = Wide(binary.BigEndian.Uint16(p[0:2]))
@@ -3351,8 +3377,10 @@ func (m *Kept) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badKept(b []byte, at int) error {
+func (*Kept) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
 		return codec.Short("Kept", "type", at, len(b), 2)
@@ -3450,7 +3478,7 @@ func (m *Arms) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		!Picky(b[0]).known() {
-		return 0, badArms(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.Type = Picky(b[0])
 	b = b[1:]
@@ -3473,8 +3501,10 @@ func (m *Arms) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badArms(b []byte, at int) error {
+func (*Arms) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Arms", "type", at, len(b), 1)
@@ -3593,7 +3623,7 @@ func (m *Refusing) Decode(b []byte) (int, error) {
 	m.Lead = b[1 : 1+n : 1+n]
 	b = b[1+n:]
 	if len(b) < 2 {
-		return 0, badRefusing(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	typeFieldAt := len(in) - len(b) + 0
 	m.Type = b[0]
@@ -3625,8 +3655,10 @@ func (m *Refusing) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badRefusing(b []byte, at int) error {
+func (*Refusing) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Refusing", "type", at, len(b), 1)
@@ -3740,7 +3772,7 @@ func (m *Flags) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0]&0x3f != 0 {
-		return 0, badFlags(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.HasX = (b[0] >> 7) != 0
 	m.HasY = (b[0] >> 6 & 0x1) != 0
@@ -3791,8 +3823,10 @@ func (m *Flags) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badFlags(b []byte, at int) error {
+func (*Flags) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Flags", "has_x", at, len(b), 1)
@@ -4261,7 +4295,7 @@ func (m *Padded) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 1 ||
 		b[0] != 31 {
-		return 0, badPadded(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	b = b[1:]
 	if len(b) < 2 {
@@ -4289,8 +4323,10 @@ func (m *Padded) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badPadded(b []byte, at int) error {
+func (*Padded) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Padded", "type", at, len(b), 1)
@@ -4379,15 +4415,17 @@ func (m *Signed) Decode(b []byte) (int, error) {
 	if len(b) < 14 ||
 		string(b[8:12]) != "wire" ||
 		string(b[12:14]) != "\x01\x02" {
-		return 0, badSigned(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	m.Key = [8]byte(b[0:8])
 	b = b[14:]
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSigned(b []byte, at int) error {
+func (*Signed) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
 		return codec.Short("Signed", "key", at, len(b), 8)
@@ -4588,7 +4626,7 @@ func (m *SumInternet) UnmarshalBinary(b []byte) error {
 func (m *SumInternet) Decode(b []byte) (int, error) {
 	in := b
 	if len(b) < 3 {
-		return 0, badSumInternet(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.A = b[0]
 	sumFieldAt := 1
@@ -4611,8 +4649,10 @@ func (m *SumInternet) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSumInternet(b []byte, at int) error {
+func (*SumInternet) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("SumInternet", "a", at, len(b), 1)
@@ -4728,7 +4768,7 @@ func (m *Sums) Decode(b []byte) (int, error) {
 	b = b[1+n:]
 	dataEnd := len(in) - len(b)
 	if len(b) < 28 {
-		return 0, badSums(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	crcAt := len(in) - len(b) + 0
 	digestAt := len(in) - len(b) + 4
@@ -4749,8 +4789,10 @@ func (m *Sums) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badSums(b []byte, at int) error {
+func (*Sums) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
 		return codec.Short("Sums", "crc", at, len(b), 4)
@@ -5591,15 +5633,17 @@ func (m *NestedPoint) UnmarshalBinary(b []byte) error {
 // Decode decodes a NestedPoint from the front of b and returns how many bytes it took.
 func (m *NestedPoint) Decode(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, badNestedPoint(b, 0)
+		return 0, m.explain(b, 0)
 	}
 	m.X = b[0]
 	m.Y = b[1]
 	return 2, nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badNestedPoint(b []byte, at int) error {
+func (*NestedPoint) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("NestedPoint", "x", at, len(b), 1)
@@ -5853,7 +5897,7 @@ func (m *Names) Decode(b []byte) (int, error) {
 	m.String_ = b[1 : 1+n : 1+n]
 	b = b[1+n:]
 	if len(b) < 4 {
-		return 0, badNames(b, len(in)-len(b))
+		return 0, m.explain(b, len(in)-len(b))
 	}
 	p := (*[4]byte)(b)
 	m.Type = p[0]
@@ -5887,8 +5931,10 @@ func (m *Names) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
 //go:noinline
-func badNames(b []byte, at int) error {
+func (*Names) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Names", "type", at, len(b), 1)
