@@ -199,7 +199,7 @@ func (c *state) packet(now instant, buf []byte) int {
 	}
 	room := len(buf) - headSize - session.TagSize
 	probe := c.recovery.probes > 0
-	may := probe || c.recovery.room() >= len(buf) && !now.before(c.paceAt)
+	may := probe || c.recovery.room() >= len(buf) && c.pacer.ready(now)
 	if !may && !c.acks.owed(now) && !c.urgent() {
 		c.recovery.limited = c.recovery.limited || c.recovery.room() < len(buf)
 		return 0
@@ -231,6 +231,9 @@ func (c *state) packet(now instant, buf []byte) int {
 	if !b.eliciting && !owed {
 		p.items = p.items[:0]
 		c.recovery.sent.pop()
+		if may {
+			c.recovery.appLimited()
+		}
 		return 0
 	}
 	if acked {
@@ -245,7 +248,7 @@ func (c *state) packet(now instant, buf []byte) int {
 	p.size, p.probe = int32(len(packet)), probe
 	if b.eliciting {
 		c.recovery.onSent(now, p, ackNow)
-		c.pace(now, len(packet))
+		c.pacer.sent(now, len(packet), c.recovery.cc.rate(), c.packetSize())
 		if c.lastAsked == 0 {
 			c.lastAsked = now
 		}
@@ -255,8 +258,6 @@ func (c *state) packet(now instant, buf []byte) int {
 	return len(packet)
 }
 
-func (t instant) before(u instant) bool { return t < u }
-
 // urgent reports whether something must go out whatever the window says.
 func (c *state) urgent() bool {
 	return c.respond.pending || c.path.pending
@@ -265,18 +266,6 @@ func (c *state) urgent() bool {
 // more reports whether another packet would follow if the window allowed it.
 func (c *state) more() bool {
 	return c.streams.busy() || len(c.datagrams) > 0
-}
-
-// pace spreads packets over time if the congestion controller wants it.
-func (c *state) pace(now instant, size int) {
-	rate := c.recovery.cc.rate()
-	if rate <= 0 {
-		c.paceAt = 0
-		return
-	}
-	// A burst of a millisecond may leave at once: no timer is finer than that.
-	earliest := now - instant(time.Millisecond)
-	c.paceAt = max(c.paceAt, earliest) + instant(float64(size)/rate*float64(time.Second))
 }
 
 // addPath adds what proves addresses and belongs on the path in use.

@@ -165,6 +165,7 @@ func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack
 		case packetLost:
 			// It had only been late: adapt to a path like this.
 			r.onLate(now, n, p)
+			ack.acked += int(p.size)
 		case packetSent:
 			r.sent.land(p, packetAcked)
 			ack.acked += int(p.size)
@@ -313,7 +314,7 @@ func (r *recovery) nextNumber(random func() uint64) int64 {
 func (r *recovery) moved(now instant) {
 	r.rtt = newRTT()
 	r.reorder, r.eighths = minReorder, minLateEighths
-	r.cc = newNewReno(basePacket)
+	r.cc = newBBR(basePacket)
 }
 
 // room is how many more bytes may be in flight.

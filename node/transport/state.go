@@ -69,7 +69,7 @@ type state struct {
 	lastHeard   instant
 	lastAsked   instant // the first packet since then that asks for an answer
 	ping        bool
-	paceAt      instant // when the next packet may leave
+	pacer       pacer
 	datagrams   [][]byte
 	arrived     [][]byte // unreliable messages for the application
 	closePacket []byte
@@ -88,7 +88,7 @@ func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPor
 	c.path = path{to: to, proven: initiator, factor: 1}
 	c.idle = idle
 	c.lastHeard = now
-	c.recovery = newRecovery(c, newNewReno(basePacket))
+	c.recovery = newRecovery(c, newBBR(basePacket))
 	c.credit.limit = connWindow
 	c.window = newReceiveWindow(connWindow, maxConnWindow)
 	c.streams.init(initiator)
@@ -488,8 +488,8 @@ func (c *state) nextTimeout() instant {
 	}
 	at = earliest(at, c.recovery.deadline())
 	at = earliest(at, c.acks.deadline)
-	if c.paceAt != 0 && c.more() && c.recovery.room() >= c.packetSize() {
-		at = earliest(at, c.paceAt)
+	if c.more() && c.recovery.room() >= c.packetSize() {
+		at = earliest(at, c.pacer.deadline())
 	}
 	if c.keepAlive > 0 && !c.ping {
 		at = earliest(at, c.keepAliveAt())
