@@ -40,6 +40,7 @@ gen:                 gen/diag gen/syntax gen/types gen/interp gen/backend !os !n
 
 wire/codec:          !os !net !reflect
 wire:                wire/codec !os !net !reflect
+gen/examples:        wire/codec !os !net !reflect
 
 node/keys:           wire wire/codec !net !os
 node/session:        wire wire/codec node/keys !net !os !sync

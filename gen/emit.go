@@ -30,7 +30,11 @@ func emit(kind string, p *types.Program, o Options) ([]Output, error) {
 			out = append(out, Output{f.Name, f.Text})
 		}
 	case "fuzz":
-		files, err := fuzzcode.Generate(p, o.Package, o.Codecs, o.Runtime)
+		pkg := o.Package
+		if path.Base(o.Codecs) == pkg {
+			pkg += "_test" // the tests stand beside the codecs
+		}
+		files, err := fuzzcode.Generate(p, pkg, o.Codecs, o.Runtime)
 		if err != nil {
 			return nil, err
 		}
