@@ -58,6 +58,10 @@ func BenchmarkBulk(b *testing.B) {
 		}
 	}
 	s.Close()
+	if out := client.Counters(); out.Sent > 0 {
+		b.ReportMetric(float64(server.Counters().Received)/float64(out.Sent), "packets/send")
+		b.ReportMetric(float64(client.Counters().Received)/float64(server.Counters().Received), "acks/packet")
+	}
 	if n := <-done; n != int64(b.N)*int64(len(buf)) {
 		b.Fatalf("%d bytes arrived, want %d", n, int64(b.N)*int64(len(buf)))
 	}

@@ -8,9 +8,6 @@ import (
 	"sotto/wire"
 )
 
-// dataHead is the most that a DATA segment needs besides its bytes.
-const dataHead = 1 + 8 + 8 + 2
-
 // minPacket is the least room that is worth beginning a packet in.
 const minPacket = headSize + 64 + session.TagSize
 
@@ -373,7 +370,10 @@ func (c *state) addStream(b *builder, s *Stream) bool {
 		return true
 	}
 	for h.pending(c.credit.left()) {
-		room := b.room - dataHead
+		// Exactly what fits: packets of one length can be cut by the kernel.
+		m.Type = wire.SegmentTypeData
+		m.Data = wire.DataSegment{Stream: s.id, Offset: uint64(h.upcoming())}
+		room := b.room - m.Size()
 		if room < min(64, int(h.unsent())) || room < 1 {
 			return false
 		}

@@ -47,6 +47,14 @@ func (h *sendHalf) pending(credit int64) bool {
 // blocked reports whether the stream has new bytes which only credit holds back.
 func (h *sendHalf) blocked() bool { return !h.reset && h.next < h.end }
 
+// upcoming is the offset that take will choose.
+func (h *sendHalf) upcoming() int64 {
+	if len(h.lost) > 0 {
+		return h.lost[0].start
+	}
+	return h.next
+}
+
 // take chooses the bytes for a segment of up to room bytes: lost ones first, then
 // new ones as far as credit allows. It returns where they are, whether they end
 // the stream, and how many of them are new.
