@@ -168,7 +168,8 @@ func (m *Origin) appendText(b []byte) []byte {
 // packet, the handshake inside is. The tag of a DATA packet is that of
 // AES-256-GCM: the payload is sealed, all bytes before it are associated data.
 // The tag of a RESET is the token that the connection's end gave its peer in a
-// CID segment; the number and the payload of a RESET are random.
+// CID segment; its number is random and it has no payload, so that every other
+// packet is longer.
 //
 // ack_now asks the receiver to acknowledge without delay. key_phase flips with
 // each update of the sender's key; both are zero in handshake packets.

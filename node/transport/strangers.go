@@ -3,6 +3,7 @@ package transport
 import (
 	"container/list"
 	"crypto/sha256"
+	"encoding/binary"
 	"hash/maphash"
 	"io"
 	"net/netip"
@@ -244,21 +245,19 @@ func (s *strangers) leave(c *Conn) {
 }
 
 // unknown answers a sealed packet for a connection that doesn't exist with a
-// RESET: shorter than what came, and not often, so that two endpoints can't
-// keep each other busy.
+// RESET: shorter than anything that asks for an answer, and not often, so that
+// two endpoints can't keep each other busy.
 func (s *strangers) unknown(now instant, from netip.AddrPort, b []byte, id uint64) {
-	const size = wire.PacketMin + 16
-	if len(b) <= size || !s.resets.allow(now, prefixOf(from.Addr()), resetsPerSecond) {
+	if len(b) <= wire.PacketMin || !s.resets.allow(now, prefixOf(from.Addr()), resetsPerSecond) {
 		return
 	}
-	var random [16 + 4]byte
+	var random [4]byte
 	if _, err := io.ReadFull(s.end.cfg.Random, random[:]); err != nil {
 		return
 	}
 	m := wire.Packet{
-		Type: wire.PacketTypeReset, Destination: id, Payload: random[:16],
-		Number: uint32(random[16])<<24 | uint32(random[17])<<16 | uint32(random[18])<<8 | uint32(random[19]),
-		Tag:    resetTag(s.end.cfg.ResetKey, id),
+		Type: wire.PacketTypeReset, Destination: id, Number: binary.BigEndian.Uint32(random[:]),
+		Tag: resetTag(s.end.cfg.ResetKey, id),
 	}
 	packet, err := m.AppendBinary(s.buf[:0])
 	if err != nil {
