@@ -250,8 +250,9 @@ func (c *checker) finishDerived(s *Struct, f *Field) {
 	}
 	var terms []Term
 	for _, t := range d.Terms {
-		if t.Of != nil && !t.Count {
-			if size := sizeOf(t.Of); size.Fixed() {
+		// Not for a select: a body without a case may have any size.
+		if of, ok := t.Of.(*Field); ok && !t.Count {
+			if size := sizeOf(of); size.Fixed() {
 				d.Plus += t.Times * size.Bytes().Max
 				continue
 			}
