@@ -33,7 +33,7 @@ import (
 //	expect NAME REGEXP [N]    wait until its output has REGEXP, N times
 //	refute NAME REGEXP        its output so far has no REGEXP
 //	end NAME [CODE]           end its input and wait for its exit code, 0 unless said
-//	stop NAME [CODE]          the same by SIGTERM
+//	terminate NAME [CODE]     the same by SIGTERM
 //	interrupt NAME [CODE]     the same by SIGINT
 //	crash NAME                kill -9
 //
@@ -67,7 +67,7 @@ func TestScript(t *testing.T) {
 			"expect":      cmdExpect,
 			"refute":      cmdRefute,
 			"end":         func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, nil) },
-			"stop":        func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, syscall.SIGTERM) },
+			"terminate":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, syscall.SIGTERM) },
 			"interrupt":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, os.Interrupt) },
 			"crash":       cmdCrash,
 		},
