@@ -3411,6 +3411,136 @@ func (m *Kept) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A KeptFixed is a struct of the protocol.
+type KeptFixed struct {
+	Type    Wide
+	First   uint32 // if Type is first
+	Unknown []byte // Unknown is the body where nothing is known of the selector's value.
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *KeptFixed) Size() int {
+	n := 4
+	switch m.Type {
+	case WideFirst:
+		n += 4
+	default:
+		n += len(m.Unknown)
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *KeptFixed) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *KeptFixed) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *KeptFixed) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	lengthAt := len(b) + 2
+	b = binary.BigEndian.AppendUint16(b, uint16(m.Type))
+	b = binary.BigEndian.AppendUint16(b, 0)
+	lengthFrom := len(b)
+	switch m.Type {
+	case WideFirst:
+		b = binary.BigEndian.AppendUint32(b, m.First)
+	default:
+		b = append(b, m.Unknown...)
+	}
+	n := len(b) - lengthFrom
+	if n > 65535 {
+		return b[:start], codec.Above("KeptFixed", "length", lengthAt-start, uint64(n), 65535)
+	}
+	binary.BigEndian.PutUint16(b[lengthAt:], uint16(n))
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *KeptFixed) UnmarshalBinary(b []byte) error {
+	*m = KeptFixed{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("KeptFixed", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a KeptFixed from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *KeptFixed) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 4 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[4]byte)(b)
+	m.Type = Wide(binary.BigEndian.Uint16(p[0:2]))
+	length := uint64(binary.BigEndian.Uint16(p[2:4]))
+	b = b[4:]
+	if length > uint64(len(b)) {
+		return 0, codec.ShortBy("KeptFixed", "body", 4, len(b), length)
+	}
+	bodyBytes := b[:length]
+	b = b[length:]
+	switch m.Type {
+	case WideFirst:
+		if len(bodyBytes) < 4 {
+			return 0, codec.Short("KeptFixed", "first", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 4)
+		}
+		m.First = binary.BigEndian.Uint32(bodyBytes[0:4])
+		bodyBytes = bodyBytes[4:]
+	default:
+		m.Unknown = bodyBytes[:len(bodyBytes):len(bodyBytes)]
+		bodyBytes = bodyBytes[len(bodyBytes):]
+	}
+	if len(bodyBytes) != 0 {
+		return 0, codec.Trailing("KeptFixed", "body", len(in)-len(b)-len(bodyBytes), len(bodyBytes))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*KeptFixed) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 2:
+		return codec.Short("KeptFixed", "type", at, len(b), 2)
+	case len(b) < 4:
+		return codec.Short("KeptFixed", "length", at+2, len(b)-2, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *KeptFixed) String() string { return string(m.appendText(nil)) }
+
+func (m *KeptFixed) appendText(b []byte) []byte {
+	b = append(b, "KeptFixed{"...)
+	b = append(b, "type: "...)
+	b = append(b, m.Type.String()...)
+	switch m.Type {
+	case WideFirst:
+		b = append(b, ", first: "...)
+		b = codec.AppendUint(b, uint64(m.First))
+	default:
+		b = append(b, ", unknown: "...)
+		b = codec.AppendBytes(b, m.Unknown)
+	}
+	return append(b, '}')
+}
+
 // An Arms is a struct of the protocol.
 type Arms struct {
 	Type Picky
