@@ -140,11 +140,11 @@ func (b *bbr) updateBandwidth(ack *ackSample) {
 
 // endRound draws the conclusions of a round trip.
 func (b *bbr) endRound(ack *ackSample) {
-	switch b.restraint.endRound(ack.delivered, b.minRTT) {
+	switch b.restraint.endRound(ack.delivered, b.minRTT, b.packet) {
 	case roundCongested:
 		// Never below what the path was seen to hold: chance losses during a probe
 		// look the same, and must not add up.
-		b.restraint.shrink(b.holds(1), b.packet)
+		b.restraint.shrink(b.holds(1), b.packet, b.minRTT)
 		b.full = true
 		if b.recent > 0 {
 			b.bandwidth.reset(b.sampled, max(b.recent, restraintFactor*b.bandwidth.max()))
@@ -154,10 +154,10 @@ func (b *bbr) endRound(ack *ackSample) {
 		}
 	case roundHopeless:
 		b.full = true
-		b.restraint.shrink(leastPackets*b.packet, b.packet)
 		if b.recent > 0 {
 			b.bandwidth.reset(b.sampled, b.recent)
 		}
+		b.restraint.shrink(b.holds(1), b.packet, b.minRTT)
 	default:
 		if b.network {
 			b.restraint.grow(b.packet, b.target())

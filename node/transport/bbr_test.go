@@ -67,6 +67,33 @@ func TestBBRColumns(t *testing.T) {
 	}
 }
 
+// A path that loses and whose round trips vary, as over the air or on a busy
+// machine, is not congested. Taking chance for a queue ends in a crawl: every cut of
+// the window lowers the rate that is measured, and so the next window.
+func TestBBRNoise(t *testing.T) {
+	for _, path := range []pathSpec{shortPath, longPath} {
+		for _, loss := range []float64{0, 0.01, 0.05} {
+			for _, noise := range []time.Duration{5 * ms, 10 * ms} {
+				for name, p := range map[string]pathSpec{"jitter": path.losing(loss), "stalls": path.losing(loss)} {
+					if name == "jitter" {
+						p.jitter = noise
+					} else {
+						p.stall = noise
+					}
+					s := newPathsim(p)
+					f := s.flow(newBBR(basePacket))
+					s.run(2 * time.Second)
+					f.measure()
+					s.run(5 * time.Second)
+					if got, want := f.goodput(), 80*(1-loss); got < want {
+						t.Errorf("%v, %v of %s, loss %v: %v, want %.0f Mbit/s", 2*p.delay, noise, name, loss, f, want)
+					}
+				}
+			}
+		}
+	}
+}
+
 // "At least 0.4 of its fair share for a CUBIC flow in the same queue of one BDP, at
 // most 2% self-inflicted drops."
 func TestBBRBesideCubic(t *testing.T) {
@@ -191,10 +218,12 @@ func TestBBRProbeRTT(t *testing.T) {
 		}
 	})
 	t.Run("beside a queue of others", func(t *testing.T) {
-		s := newPathsim(shortPath)
-		s.flow(newCubic(basePacket))
-		s.run(2 * time.Second)
+		deep := shortPath
+		deep.queue *= 2
+		s := newPathsim(deep)
 		f := s.flow(newBBR(basePacket))
+		s.run(2 * time.Second)
+		s.flow(newCubic(basePacket))
 		n, lasted := quiet(s, f, 25*time.Second)
 		if n < 1 || n > 4 {
 			t.Errorf("probed %d times in 25 s, want 1 to 4", n)
@@ -322,7 +351,7 @@ func TestBBRPersistent(t *testing.T) {
 func TestBBRSpurious(t *testing.T) {
 	b := newBBR(basePacket)
 	b.restraint.cap, b.restraint.peak = 100_000, 90_000
-	b.restraint.shrink(0, basePacket)
+	b.restraint.shrink(0, basePacket, 20*ms)
 	if got, want := b.window(), 12000; got != want || b.restraint.cap != 76_500 {
 		t.Errorf("window %d, cap %d", got, b.restraint.cap)
 	}

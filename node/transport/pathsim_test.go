@@ -28,6 +28,10 @@ type pathsim struct {
 	burst    [2]bool
 	free     instant // when the bottleneck has sent what it holds
 
+	noise     *rand.Rand
+	stallNext instant
+	awakeAt   instant
+
 	queueTime float64 // integral of queued bytes over seconds
 	queueAt   instant
 	queued    int
@@ -41,6 +45,8 @@ type pathSpec struct {
 	burstIn float64       // probability that a burst begins; all is lost in it
 	burstEx float64       // and that it ends
 	on, off time.Duration // blackouts
+	jitter  time.Duration // up to so much more, in order
+	stall   time.Duration // and while the receiver does something else, up to so long every three times as long
 	seed    uint64
 }
 
@@ -66,7 +72,7 @@ func (h *simEvents) Pop() any {
 }
 
 func newPathsim(p pathSpec) *pathsim {
-	return &pathsim{path: p, now: instant(time.Second), up: rand.New(rand.NewPCG(p.seed, 1)), down: rand.New(rand.NewPCG(p.seed, 2))}
+	return &pathsim{path: p, now: instant(time.Second), up: rand.New(rand.NewPCG(p.seed, 1)), down: rand.New(rand.NewPCG(p.seed, 2)), noise: rand.New(rand.NewPCG(p.seed, 3))}
 }
 
 func (s *pathsim) at(t instant, do func()) {
@@ -111,6 +117,19 @@ func (s *pathsim) account() {
 	s.queueAt = s.now
 }
 
+// awake is when the receiver gets to see what arrives at a time. Times only grow.
+func (s *pathsim) awake(t instant) instant {
+	for s.path.stall > 0 && t >= s.stallNext {
+		s.awakeAt = max(s.awakeAt, s.stallNext+instant(s.noise.Int64N(int64(s.path.stall))))
+		s.stallNext += instant(3 * s.path.stall)
+	}
+	if s.path.jitter > 0 {
+		t += instant(s.noise.Int64N(int64(s.path.jitter)))
+	}
+	s.awakeAt = max(s.awakeAt, t)
+	return s.awakeAt
+}
+
 const simHead = 28 // IP and UDP
 
 // send puts a packet of a flow on the path.
@@ -127,7 +146,7 @@ func (s *pathsim) send(f *simFlow, number int64, size int, ackNow bool) {
 		return
 	}
 	s.free = max(s.free, s.now) + instant(bytes*8/s.path.rate*1e9)
-	s.at(s.free.add(s.path.delay), func() { f.arrive(number, size, ackNow) })
+	s.at(s.awake(s.free.add(s.path.delay)), func() { f.arrive(number, size, ackNow) })
 }
 
 // A simFlow is a sender and its receiver.

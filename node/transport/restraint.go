@@ -1,6 +1,9 @@
 package transport
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// A round that lost more than lossTolerance of its bytes and had a queue is
@@ -12,6 +15,14 @@ const (
 	hopelessRounds = 3
 	// restraintFactor is what remains of the window.
 	restraintFactor = 0.85
+	// Loss is unusual beyond so many standard deviations of what chance gives, judged
+	// by so many rounds.
+	chanceDeviations = 2
+	chanceRounds     = 32
+	// A cap is back where it was after so many rounds without congestion, and on long
+	// paths after so much time.
+	recoveryRounds = 64
+	recoveryTime   = 3 * time.Second
 	// leastQueue is the least by which round trips show a queue, whatever they are.
 	leastQueue = time.Millisecond
 )
@@ -30,14 +41,16 @@ const (
 // round, never by packets, so that a burst is one event.
 //
 // The cap makes a connection bearable for neighbours that do go by losses: it
-// shrinks when theirs do and, like theirs, grows by a packet each round until it is
-// where it was.
+// shrinks when theirs do and, like theirs, grows slowly until it is where it was.
 type restraint struct {
 	cap        int // bytes in flight; 0: none
 	step       int // by how much the cap grows after the next good round that needed it
 	shrunkFrom int
 	prior      int // the cap before it last shrank
 	undoable   bool
+
+	// What the path usually loses, in bytes of the last chanceRounds rounds or so.
+	usualLost, usualTotal float64
 
 	// This round.
 	delivered int64 // when it began
@@ -59,8 +72,12 @@ func (r *restraint) onRTT(rtt time.Duration) {
 
 // endRound judges the round. delivered counts all bytes
 // acknowledged so far; shortest is the shortest round trip known of the path.
-func (r *restraint) endRound(delivered int64, shortest time.Duration) verdict {
-	share := float64(r.lost) / float64(int64(r.lost)+delivered-r.delivered+1)
+func (r *restraint) endRound(delivered int64, shortest time.Duration, packet int) verdict {
+	total := float64(int64(r.lost) + delivered - r.delivered)
+	share := float64(r.lost) / max(total, 1)
+	unusual := r.unusual(total, packet)
+	r.usualLost += float64(r.lost) - r.usualLost/chanceRounds
+	r.usualTotal += total - r.usualTotal/chanceRounds
 	if share > hopelessLoss {
 		r.hopeless++
 	} else {
@@ -71,10 +88,18 @@ func (r *restraint) endRound(delivered int64, shortest time.Duration) verdict {
 		return roundHopeless
 	}
 	// The deeper the queue, the less chance has to do with it.
-	if share > lossTolerance && r.queued(shortest, shortest/8) || r.lost > 0 && r.queued(shortest, shortest/2) {
+	if unusual && (share > lossTolerance && r.queued(shortest, shortest/8) || r.queued(shortest, shortest/2)) {
 		return roundCongested
 	}
 	return roundFine
+}
+
+// unusual reports whether this round lost more than chance explains on a path that
+// loses as much as it did lately. Without that, a path with loss and jitter would be
+// taken for congested all the time.
+func (r *restraint) unusual(total float64, packet int) bool {
+	expected := r.usualLost / max(r.usualTotal, 1) * total
+	return float64(r.lost) > expected+chanceDeviations*math.Sqrt(expected*float64(packet))
 }
 
 // queued reports whether all packets of this round waited in a queue for so long.
@@ -88,14 +113,15 @@ func (r *restraint) nextRound(delivered int64, inFlight int) {
 }
 
 // shrink puts the cap below what was in flight, but not below floor.
-func (r *restraint) shrink(floor, packet int) {
+func (r *restraint) shrink(floor, packet int, rtt time.Duration) {
 	r.prior, r.undoable = r.cap, true
 	r.shrunkFrom = r.peak
 	if r.cap > 0 {
 		r.shrunkFrom = min(r.peak, r.cap)
 	}
 	r.cap = max(int(restraintFactor*float64(r.shrunkFrom)), floor)
-	r.step = packet
+	rounds := min(recoveryRounds, max(1, int(recoveryTime/max(rtt, 1))))
+	r.step = max(packet, (r.shrunkFrom-r.cap)/rounds)
 }
 
 // grow raises a cap that was in the way: slowly until it is where it was, then

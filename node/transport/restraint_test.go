@@ -35,18 +35,30 @@ func TestRestraintVerdicts(t *testing.T) {
 				r.onRTT(round.rtt)
 				r.onLost(round.lost)
 				delivered += int64(100_000 - round.lost)
-				if got := r.endRound(delivered, 20*ms); got != round.want {
+				if got := r.endRound(delivered, 20*ms, 1000); got != round.want {
 					t.Errorf("round %d: verdict %d, want %d", i, got, round.want)
 				}
 				r.nextRound(delivered, 0)
 			}
 		})
 	}
+	t.Run("what the path loses anyway is no sign", func(t *testing.T) {
+		var r restraint
+		r.usualLost, r.usualTotal = 50_000, 1_000_000
+		for lost, want := range map[int]verdict{5000: roundFine, 9000: roundFine, 13000: roundCongested} {
+			r := r
+			r.onRTT(40 * ms)
+			r.onLost(lost)
+			if got := r.endRound(int64(100_000-lost), 20*ms, 1000); got != want {
+				t.Errorf("%d of 100000 lost on a path that loses 5%%: verdict %d, want %d", lost, got, want)
+			}
+		}
+	})
 	t.Run("a queue of less than a millisecond is none", func(t *testing.T) {
 		var r restraint
 		r.onRTT(900 * time.Microsecond)
 		r.onLost(50)
-		if got := r.endRound(50, 100*time.Microsecond); got != roundFine {
+		if got := r.endRound(50, 100*time.Microsecond, 1000); got != roundFine {
 			t.Errorf("verdict %d", got)
 		}
 	})
@@ -60,7 +72,7 @@ func TestRestraintCap(t *testing.T) {
 		t.Fatal("a cap out of nothing")
 	}
 	r.onSent(100_000)
-	r.shrink(0, 1000)
+	r.shrink(0, 1000, 20*time.Millisecond)
 	if got, want := r.cap, 85_000; got != want {
 		t.Fatalf("cap %d, want %d", got, want)
 	}
@@ -82,7 +94,7 @@ func TestRestraintCap(t *testing.T) {
 		t.Errorf("free again after %d rounds", rounds)
 	}
 	r.nextRound(0, 100_000)
-	r.shrink(95_000, 1000)
+	r.shrink(95_000, 1000, 20*time.Millisecond)
 	if r.cap != 95_000 {
 		t.Errorf("cap %d below its floor", r.cap)
 	}
