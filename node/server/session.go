@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"sync"
 	"time"
 
@@ -255,7 +254,7 @@ func (s *session) push(p *wire.Push) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
 	err := s.control.Item(p)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	if errors.Is(err, transport.ErrDeadline) {
 		s.srv.count(SessionTooSlow)
 		s.close(wire.CloseCodeTooSlow, "pushes are not read")
 	}
@@ -278,7 +277,7 @@ func (w *steadyWriter) Write(b []byte) (int, error) {
 	for {
 		w.stream.SetWriteDeadline(time.Now().Add(w.stall))
 		n, err := w.stream.Write(b[done:])
-		if done += n; done == len(b) || n == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		if done += n; done == len(b) || n == 0 || !errors.Is(err, transport.ErrDeadline) {
 			return done, err
 		}
 	}
