@@ -163,7 +163,7 @@ func (w *specWriter) element() string {
 // member writes one member, or a few that belong together, and reports whether they always take a byte.
 func (w *specWriter) member(s *specStruct, last bool) bool {
 	name := w.name()
-	switch w.pick(22) {
+	switch w.pick(23) {
 	case 0:
 		w.fixed()
 	case 1:
@@ -227,6 +227,8 @@ func (w *specWriter) member(s *specStruct, last bool) bool {
 			return false
 		}
 		w.printf("    uint16 %s = sizeof(%s);\n", name, s.name)
+	case 22:
+		w.low()
 	}
 	return true
 }
@@ -244,6 +246,22 @@ func (w *specWriter) nested(s *specStruct, last bool, name string) bool {
 	w.printf("    %s %s%s;\n", in.name, name, w.one("", "", " @raw"))
 	s.greedy = s.greedy || in.greedy
 	return !in.empty
+}
+
+// low writes a group of bits, the lowest first.
+func (w *specWriter) low() {
+	left := 8 << w.pick(4)
+	w.printf("    @lsb(%d) {\n", left)
+	for left > 0 {
+		n := min(1+w.pick(17), left)
+		value := ""
+		if w.chance(6) {
+			value = " = 1"
+		}
+		w.printf("        uint%d %s%s;\n", n, w.name(), value)
+		left -= n
+	}
+	w.printf("    }\n")
 }
 
 // bits writes a run of bit fields that ends on a byte.

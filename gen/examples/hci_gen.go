@@ -214,7 +214,7 @@ func (m *HciEvent) appendText(b []byte) []byte {
 // A HciDisconnectionComplete is a struct of the protocol.
 type HciDisconnectionComplete struct {
 	Status uint8
-	Handle uint16 // 12 bits are used
+	Handle uint16
 	Reason uint8
 }
 
@@ -240,6 +240,10 @@ func (m *HciDisconnectionComplete) MarshalBinary() ([]byte, error) {
 
 // encode is AppendBinary to a buffer that has grown already.
 func (m *HciDisconnectionComplete) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if m.Handle>>12 != 0 {
+		return b[:start], codec.Above("HciDisconnectionComplete", "handle", len(b)-start+1, uint64(m.Handle), 4095)
+	}
 	b = slices.Grow(b, 4)[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = m.Status
@@ -260,12 +264,13 @@ func (m *HciDisconnectionComplete) UnmarshalBinary(b []byte) error {
 
 // Decode decodes a HciDisconnectionComplete from the front of b and returns how many bytes it took.
 func (m *HciDisconnectionComplete) Decode(b []byte) (int, error) {
-	if len(b) < 4 {
+	if len(b) < 4 ||
+		b[2]>>4 != 0 {
 		return 0, m.explain(b, 0)
 	}
 	p := (*[4]byte)(b)
 	m.Status = p[0]
-	m.Handle = binary.LittleEndian.Uint16(p[1:3])
+	m.Handle = (uint16(p[1]) | uint16(p[2])<<8) & 0xfff
 	m.Reason = p[3]
 	return 4, nil
 }
@@ -279,6 +284,8 @@ func (*HciDisconnectionComplete) explain(b []byte, at int) error {
 		return codec.Short("HciDisconnectionComplete", "status", at, len(b), 1)
 	case len(b) < 3:
 		return codec.Short("HciDisconnectionComplete", "handle", at+1, len(b)-1, 2)
+	case b[2]>>4 != 0:
+		return codec.Fail("HciDisconnectionComplete", "reserved", at+2, codec.ErrConst)
 	case len(b) < 4:
 		return codec.Short("HciDisconnectionComplete", "reason", at+3, len(b)-3, 1)
 	}
@@ -472,5 +479,125 @@ func (m *HciCommandStatus) appendText(b []byte) []byte {
 	b = codec.AppendUint(b, uint64(m.Packets))
 	b = append(b, ", opcode: "...)
 	b = codec.AppendUint(b, uint64(m.Opcode))
+	return append(b, '}')
+}
+
+// A piece of ACL data, with the connection that it belongs to.
+type HciAcl struct {
+	Handle         uint16
+	PacketBoundary uint8
+	Broadcast      uint8
+	Payload        []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *HciAcl) Size() int {
+	return 5 + len(m.Payload)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *HciAcl) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HciAcl) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *HciAcl) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if m.Handle>>12 != 0 {
+		return b[:start], codec.Above("HciAcl", "handle", len(b)-start+1, uint64(m.Handle), 4095)
+	}
+	if m.PacketBoundary>>2 != 0 {
+		return b[:start], codec.Above("HciAcl", "packet_boundary", len(b)-start+2, uint64(m.PacketBoundary), 3)
+	}
+	if m.Broadcast>>2 != 0 {
+		return b[:start], codec.Above("HciAcl", "broadcast", len(b)-start+2, uint64(m.Broadcast), 3)
+	}
+	length := len(m.Payload)
+	if length > 65535 {
+		return b[:start], codec.Above("HciAcl", "length", len(b)-start+3, uint64(length), 65535)
+	}
+	b = slices.Grow(b, 5)[:len(b)+5]
+	p := (*[5]byte)(b[len(b)-5:])
+	p[0] = 0x2
+	binary.LittleEndian.PutUint16(p[1:3], m.Handle|uint16(m.PacketBoundary)<<12|uint16(m.Broadcast)<<14)
+	binary.LittleEndian.PutUint16(p[3:5], uint16(length))
+	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *HciAcl) UnmarshalBinary(b []byte) error {
+	*m = HciAcl{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("HciAcl", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a HciAcl from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *HciAcl) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 5 ||
+		b[0] != 2 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[5]byte)(b)
+	m.Handle = (uint16(p[1]) | uint16(p[2])<<8) & 0xfff
+	m.PacketBoundary = p[2] >> 4 & 0x3
+	m.Broadcast = p[2] >> 6
+	length := uint64(binary.LittleEndian.Uint16(p[3:5]))
+	b = b[5:]
+	if length > uint64(len(b)) {
+		return 0, codec.ShortBy("HciAcl", "payload", 5, len(b), length)
+	}
+	payloadBytes := b[:length]
+	b = b[length:]
+	m.Payload = payloadBytes[:len(payloadBytes):len(payloadBytes)]
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*HciAcl) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("HciAcl", "indicator", at, len(b), 1)
+	case b[0] != 2:
+		return codec.Fail("HciAcl", "indicator", at, codec.ErrConst)
+	case len(b) < 3:
+		return codec.Short("HciAcl", "handle", at+1, len(b)-1, 2)
+	case len(b) < 5:
+		return codec.Short("HciAcl", "length", at+3, len(b)-3, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *HciAcl) String() string { return string(m.appendText(nil)) }
+
+func (m *HciAcl) appendText(b []byte) []byte {
+	b = append(b, "HciAcl{"...)
+	b = append(b, "handle: "...)
+	b = codec.AppendUint(b, uint64(m.Handle))
+	b = append(b, ", packet_boundary: "...)
+	b = codec.AppendUint(b, uint64(m.PacketBoundary))
+	b = append(b, ", broadcast: "...)
+	b = codec.AppendUint(b, uint64(m.Broadcast))
+	b = append(b, ", payload: "...)
+	b = codec.AppendBytes(b, m.Payload)
 	return append(b, '}')
 }

@@ -14,7 +14,7 @@ var hciTargets = []target{
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"04050400000000", []place{{0, 1}, {2, 1}}},
-			{"040504bf93fb9f", []place{{0, 1}, {2, 1}}},
+			{"040504bfb90f9f", []place{{0, 1}, {2, 1}}},
 			{"040e03000000", []place{{0, 1}, {2, 1}}},
 			{"040e06bf93fb7b7650", []place{{0, 1}, {2, 1}}},
 			{"040f0400000000", []place{{0, 1}, {2, 1}}},
@@ -30,8 +30,8 @@ var hciTargets = []target{
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"00000000", nil},
-			{"90634449", nil},
-			{"2788fdde", nil},
+			{"90460449", nil},
+			{"27d80fde", nil},
 		},
 	},
 	{
@@ -50,6 +50,15 @@ var hciTargets = []target{
 			{"00000000", nil},
 			{"d03a2064", nil},
 			{"9a81e986", nil},
+		},
+	},
+	{
+		name: "HciAcl", make: func() message { return new(examples.HciAcl) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"0200000000", []place{{0, 1}, {3, 2}}},
+			{"02af52010099", []place{{0, 1}, {3, 2}}},
+			{"02af520800996715607ad02e53", []place{{0, 1}, {3, 2}}},
 		},
 	},
 }

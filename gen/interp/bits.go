@@ -6,6 +6,8 @@ type reader struct {
 	in  []byte
 	pos int // in bits
 	end int // in bits
+
+	lsb bool // the field that is read takes its bits from the low end
 }
 
 // left is the number of bits before the end of the region.
@@ -17,6 +19,17 @@ func (r *reader) bits(n int) uint64 {
 	for range n {
 		bit := r.in[r.pos/8] >> (7 - r.pos%8) & 1
 		v = v<<1 | uint64(bit)
+		r.pos++
+	}
+	return v
+}
+
+// low takes n bits, the least significant of each byte first.
+func (r *reader) low(n int) uint64 {
+	var v uint64
+	for i := range n {
+		bit := r.in[r.pos/8] >> (r.pos % 8) & 1
+		v |= uint64(bit) << i
 		r.pos++
 	}
 	return v
@@ -42,6 +55,17 @@ func (w *writer) put(v uint64, n int) {
 			w.out = append(w.out, 0)
 		}
 		w.out[w.bits/8] |= byte(v>>i&1) << (7 - w.bits%8)
+		w.bits++
+	}
+}
+
+// putLow appends the low n bits of v, the least significant of each byte first.
+func (w *writer) putLow(v uint64, n int) {
+	for i := range n {
+		if w.bits%8 == 0 {
+			w.out = append(w.out, 0)
+		}
+		w.out[w.bits/8] |= byte(v>>i&1) << (w.bits % 8)
 		w.bits++
 	}
 }

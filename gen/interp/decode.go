@@ -147,7 +147,9 @@ func (d *structDecoder) field(f *types.Field) *Error {
 			return err
 		}
 	}
+	d.r.lsb = f.LSB
 	v, err := decodeType(f.Type, d.r, path, d.depth, size)
+	d.r.lsb = false
 	if err != nil {
 		return err
 	}
@@ -400,6 +402,9 @@ func decodeValue(t types.Type, r *reader, path string, depth, size int) (*Value,
 func decodeInt(t *types.Int, r *reader, path string) (*Value, *Error) {
 	if r.left() < t.Bits {
 		return nil, fail(path, r.pos, Short, "%d bits, %d left", t.Bits, r.left())
+	}
+	if r.lsb {
+		return &Value{Kind: Uint, Uint: r.low(t.Bits)}, nil
 	}
 	n := r.bits(t.Bits)
 	if t.Little {

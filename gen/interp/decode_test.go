@@ -19,6 +19,8 @@ var formTests = []struct {
 		"01 000002 8000000000000000 0300", `{"a":1,"b":2,"c":"9223372036854775808","d":3}`},
 	{"bits", `struct { uint1 a; uint5 b; uint2 c; uint12 d; uint4 e; } M;`,
 		"85 1234", `{"a":1,"b":1,"c":1,"d":291,"e":4}`},
+	{"lowest bits first", `struct { @lsb(16) { uint12 a; uint2 b; uint2 c = 1; } uint8 d; @lsb(8) { uint1 e; uint7 f; } } M;`,
+		"4061 07 03", `{"a":320,"b":2,"d":7,"e":1,"f":1}`},
 	{"opaque", `struct { opaque a[2]; opaque b<0..255>; opaque c[..]; } M;`,
 		"0102 03 aabbcc ddee", `{"a":"0102","b":"aabbcc","c":"ddee"}`},
 	{"prefix of two bytes", `struct { opaque a<0..256>; } M;`, "0001 ff", `{"a":"ff"}`},

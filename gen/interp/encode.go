@@ -104,6 +104,8 @@ func (e *structEncoder) field(f *types.Field) *Error {
 	case f.Const != nil && f.Const.Bytes != nil:
 		e.w.bytes(f.Const.Bytes)
 		return nil
+	case f.LSB:
+		return e.low(f, path)
 	case f.Const != nil:
 		e.number[f] = f.Const.Number
 		return encodeType(f.Type, &Value{Kind: Uint, Uint: f.Const.Number}, e.w, path, e.depth)
@@ -121,6 +123,24 @@ func (e *structEncoder) field(f *types.Field) *Error {
 	}
 	e.count[f] = len(v.List) + len(v.Bytes)
 	return encodeType(f.Type, v, e.w, path, e.depth)
+}
+
+// low writes a field of an @lsb group.
+func (e *structEncoder) low(f *types.Field, path string) *Error {
+	v := e.in.Field(f.Name)
+	if f.Const != nil {
+		v = &Value{Kind: Uint, Uint: f.Const.Number}
+	}
+	if v == nil {
+		return fail(path, e.w.bits, Range, "has no value")
+	}
+	// What is wrong with the value is the same in any order of bits.
+	if err := encodeType(f.Type, v, &writer{bits: e.w.bits / 8 * 8, out: make([]byte, e.w.bits/8)}, path, e.depth); err != nil {
+		return err
+	}
+	e.number[f] = v.Uint
+	e.w.putLow(v.Uint, int(f.Type.Size().Max))
+	return nil
 }
 
 // reserve writes zeros where fillIn will put the value.

@@ -18,6 +18,7 @@
 //	  *Select           pick the arm by the value of On, then walk its Fields
 //	  *Pad              zero bytes up to a multiple of To from the struct's start
 //
-// Bit fields need no special walk: read Bits bits, most significant first. The
-// checker has seen to it that everything wider than bits starts on a byte.
+// Bit fields need no special walk: read Bits bits, most significant first, or
+// least significant first if LSB. The checker has seen to it that everything
+// wider than bits, and each @lsb group, starts on a byte.
 package types

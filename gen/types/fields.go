@@ -47,7 +47,7 @@ func (c *checker) members(s *Struct, in []syntax.Member, e *entry) {
 				s.Members = append(s.Members, &Pad{To: int64(n), Doc: m.Doc, Span: m.Span})
 			}
 		case *syntax.Group:
-			c.errs.Add(diag.Unsupported, m.Span, "groups of bits with the least significant first are not supported yet")
+			c.group(s, sc, m, e)
 		}
 	}
 	if e != nil && len(e.arms) > 0 && selects == 0 {

@@ -76,6 +76,7 @@ func (c *checker) normalize(v *Vector) {
 func (c *checker) align(s *Struct) {
 	bits := 0 // since the last byte border
 	var run *Field
+	lsb := false // the last field stood in a group
 	border := func(what string, span diag.Span) {
 		if bits%8 != 0 {
 			c.errs.Add(diag.Unaligned, span, "%s does not start on a byte: %d bits are in use", what, bits%8).
@@ -94,6 +95,10 @@ func (c *checker) align(s *Struct) {
 			case *Enum:
 				integer, little = true, t.Int.Little
 			}
+			if m.LSB != lsb {
+				border(m.Name, m.Span)
+			}
+			lsb = m.LSB
 			if !integer || little || m.If != nil || m.Raw || m.Checksum != nil {
 				border(m.Name, m.Span)
 				if integer && size.Max%8 != 0 {

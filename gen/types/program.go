@@ -266,6 +266,10 @@ type Field struct {
 	// bytes, or nil. The field is decoded in a region of exactly that size.
 	ConfinedBy *Field
 
+	// LSB says that the field stands in an @lsb group: it takes its bits from the
+	// least significant one of a byte up, and goes on at the lowest of the next.
+	LSB bool
+
 	// Offset is the distance in bits from the start of the struct if all before
 	// it has a fixed size, and -1 otherwise.
 	Offset int64

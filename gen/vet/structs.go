@@ -119,6 +119,9 @@ func (c *comparison) member(path string, old, now types.Member) {
 
 func (c *comparison) field(path string, old, now *types.Field) {
 	c.typ(now.Span, path, old.Type, now.Type)
+	if old.LSB != now.LSB {
+		c.add(now.Span, path, "the bits come in the other order")
+	}
 	if condition(old.If) != condition(now.If) {
 		c.add(now.Span, path, "%s, was %s", condition(now.If), condition(old.If))
 	}

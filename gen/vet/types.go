@@ -130,6 +130,9 @@ func (w *writer) typ(t types.Type) {
 
 func (w *writer) field(f *types.Field) {
 	w.typ(f.Type)
+	if f.LSB {
+		w.printf(" lowest first")
+	}
 	if f.Const != nil {
 		w.printf(" = %s", constant(f.Const))
 	}

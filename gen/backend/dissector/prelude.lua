@@ -53,6 +53,23 @@ function cursor:number(field, name, n)
   return small(v)
 end
 
+-- low shows an integer of n bits that takes the lowest bits of each byte first.
+function cursor:low(field, name, n)
+  self:need(n, name)
+  local from, v, unit = self.pos, UInt64(0), UInt64(1)
+  for _ = 1, n do
+    local byte = self.tvb(math.floor(self.pos / 8), 1):uint()
+    v = v + unit * UInt64(math.floor(byte / 2 ^ (self.pos % 8)) % 2)
+    unit = unit * UInt64(2)
+    self.pos = self.pos + 1
+  end
+  if n <= 32 then
+    v = v:tonumber()
+  end
+  self.tree:add(field, self:range(from), v)
+  return small(v)
+end
+
 -- little shows a little-endian integer of n bytes.
 function cursor:little(field, name, n)
   self:need(8 * n, name)

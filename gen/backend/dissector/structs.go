@@ -208,6 +208,10 @@ func (w *script) one(s *types.Struct, f *types.Field, need wanted) {
 		if need.number[f] {
 			into = fmt.Sprintf("v[%q] = ", f.Name)
 		}
+		if f.LSB {
+			w.line("%sc:low(f[%q], %q, %d)", into, key(s, f.Name), f.Name, f.Type.Size().Max)
+			return
+		}
 		w.value(key(s, f.Name), f.Name, f.Type, into)
 	})
 	if s.Length == f {

@@ -22,6 +22,9 @@ type slot struct {
 
 func (s slot) byteAt() int { return s.at / 8 }
 
+// little reports whether the lowest bits of the field come first.
+func (s slot) little() bool { return s.LSB || intOf(s.Type).Little }
+
 // A step is what a function does in turn: a block, or one member.
 type step struct {
 	block  *block
@@ -125,6 +128,9 @@ func read(b string, at, n int, little bool) (expr string, bits int) {
 		}
 	}
 	shift := 7 - (at+n-1)%8
+	if little {
+		shift = at % 8 // of an @lsb group; otherwise 0
+	}
 	if bytes == 9 {
 		return fmt.Sprintf("(binary.BigEndian.Uint64(%s[%d:])<<%d|uint64(%s[%d])>>%d)&(1<<%d-1)", b, first, 8-shift, b, first+8, shift, n), 64
 	}

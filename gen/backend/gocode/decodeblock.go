@@ -71,12 +71,11 @@ func (g *generator) refusal(f slot, b string) string {
 	case f.Const != nil && f.Const.Bytes != nil:
 		return fmt.Sprintf("string(%s[%d:%d]) != %q", b, f.byteAt(), f.byteAt()+f.bits/8, f.Const.Bytes)
 	case f.Const != nil:
-		i := intOf(f.Type)
-		expr, _ := read(b, f.at, f.bits, i.Little)
+		expr, _ := read(b, f.at, f.bits, f.little())
 		return fmt.Sprintf("%s != %d", expr, f.Const.Number)
 	}
 	if e, ok := types.Resolve(f.Type).(*types.Enum); ok && e.Closed && f.Derived == nil {
-		expr, bits := read(b, f.at, f.bits, e.Int.Little)
+		expr, bits := read(b, f.at, f.bits, f.little())
 		return fmt.Sprintf("!%s.known()", convertAlways(g.names.of(e), expr, bits))
 	}
 	return ""
@@ -111,8 +110,7 @@ func (d *decoding) slot(f slot, src string) {
 		g.p("%s[i] = %s", dst, convert(g.elemType(t), expr, bits))
 		g.p("}")
 	default:
-		i := intOf(t)
-		expr, bits := read(src, f.at, f.bits, i.Little)
+		expr, bits := read(src, f.at, f.bits, f.little())
 		if f.Derived != nil {
 			g.set(local(f.Name), convert("uint64", expr, bits))
 			return
@@ -162,7 +160,7 @@ func (g *generator) explain(bl *block) string {
 		if f.Const != nil {
 			fmt.Fprintf(&g.fn.after, "return codec.Fail(%s, %q, %s, codec.ErrConst)\n", g.fn.name, f.Name, pos)
 		} else {
-			expr, _ := read("b", f.at, f.bits, intOf(f.Type).Little)
+			expr, _ := read("b", f.at, f.bits, f.little())
 			fmt.Fprintf(&g.fn.after, "return codec.Unknown(%s, %q, %s, uint64(%s))\n", g.fn.name, f.Name, pos, expr)
 		}
 	}

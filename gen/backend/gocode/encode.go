@@ -284,6 +284,9 @@ func (e *encoding) runValue(r run, bits int, derived map[*types.Field]string) st
 	end := r[len(r)-1].at + r[len(r)-1].bits
 	for _, f := range r {
 		shift := end - f.at - f.bits
+		if f.LSB {
+			shift = f.at - r[0].at
+		}
 		var v string
 		switch {
 		case f.Const != nil:
@@ -340,7 +343,7 @@ func (e *encoding) appendRun(r run, derived map[*types.Field]string) {
 			e.putBits(f, "b["+n+":]", f.at-r[0].at, derived)
 		}
 	default:
-		g.p("%s", appendInt("b", e.runValue(r, uintBits(r.bits()), derived), r.bits(), intOf(f.Type).Little))
+		g.p("%s", appendInt("b", e.runValue(r, uintBits(r.bits()), derived), r.bits(), f.little()))
 	}
 }
 
@@ -393,7 +396,7 @@ func (e *encoding) storeRun(r run, p string, derived map[*types.Field]string) {
 			e.putBits(f, p+"[:]", f.at, derived)
 		}
 	default:
-		g.p("%s", storeInt(p, lo, e.runValue(r, uintBits(r.bits()), derived), r.bits(), intOf(f.Type).Little, g))
+		g.p("%s", storeInt(p, lo, e.runValue(r, uintBits(r.bits()), derived), r.bits(), f.little(), g))
 	}
 }
 

@@ -236,7 +236,11 @@ func (d *document) row(f *types.Field, when string) {
 	if doc := oneLine(f.Doc); doc != "" {
 		note("%s", doc)
 	}
-	d.printf("| `%s` | %s | %s |\n", f.Name, describe(f.Type), strings.Join(notes, " "))
+	typ := describe(f.Type)
+	if f.LSB {
+		typ += ", least significant first"
+	}
+	d.printf("| `%s` | %s | %s |\n", f.Name, typ, strings.Join(notes, " "))
 }
 
 func secret(is bool) string {
