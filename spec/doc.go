@@ -29,6 +29,7 @@ constants and attributes to its fields, so that text from an RFC stays as it is.
 	uint8 uint16 uint24 ... uint64        big-endian
 	uint16le ... uint64le                 little-endian
 	uint1 ... uint63                      bits, the most significant first
+	@lsb(16) { uint12 a; uint4 b; }       a group of 8, 16, 32 or 64 bits, the least significant first
 	varint                                QUIC (RFC 9000 section 16), 1 to 8 bytes
 	leb128                                little-endian groups of seven bits, at most 64 bits in all
 
