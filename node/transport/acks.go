@@ -25,6 +25,13 @@ type ackState struct {
 	waiting   int     // packets received since the last ACK that ask for one
 }
 
+// ackDelay is how long an acknowledgement may wait that nobody asked for: long
+// enough for an answer to take it along. Both ends know it from their round trip
+// time, and so does the sender's probe timeout.
+func ackDelay(rtt time.Duration) time.Duration {
+	return min(max(rtt/8, granularity), maxAckDelay)
+}
+
 // receive takes note of a packet. ackNow is the head's flag.
 func (a *ackState) receive(now instant, number int64, eliciting, ackNow bool, delay time.Duration) {
 	gap := false

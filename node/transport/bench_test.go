@@ -21,6 +21,7 @@ func BenchmarkLatency(b *testing.B) {
 	}
 	buf := make([]byte, 64)
 	b.ReportAllocs()
+	cpu := cpuTime()
 	for b.Loop() {
 		if _, err := s.Write(buf); err != nil {
 			b.Fatal(err)
@@ -29,6 +30,8 @@ func BenchmarkLatency(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+	b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op")
+	b.ReportMetric(float64(server.Counters().Received)/float64(b.N), "packets/op")
 }
 
 // BenchmarkBulk sends one way on one stream.
@@ -52,12 +55,14 @@ func BenchmarkBulk(b *testing.B) {
 	buf := make([]byte, 64<<10)
 	b.SetBytes(int64(len(buf)))
 	b.ReportAllocs()
+	cpu := cpuTime()
 	for b.Loop() {
 		if _, err := s.Write(buf); err != nil {
 			b.Fatal(err)
 		}
 	}
 	s.Close()
+	b.ReportMetric((cpuTime()-cpu).Seconds()/float64(b.N)/float64(len(buf))*(1<<30), "cpu-s/GiB")
 	if out := client.Counters(); out.Sent > 0 {
 		b.ReportMetric(float64(server.Counters().Received)/float64(out.Sent), "packets/send")
 		b.ReportMetric(float64(client.Counters().Received)/float64(server.Counters().Received), "acks/packet")
@@ -75,6 +80,8 @@ func BenchmarkConnect(b *testing.B) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	b.ReportAllocs()
+	cpu := cpuTime()
+	defer func() { b.ReportMetric(float64((cpuTime()-cpu).Nanoseconds())/float64(b.N), "cpu-ns/op") }()
 	for b.Loop() {
 		c, err := client.Dial(ctx, server.LocalAddr(), &toyInitiator{size: 1000})
 		if err != nil {

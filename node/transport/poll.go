@@ -8,6 +8,9 @@ import (
 	"sotto/wire"
 )
 
+// fewInFlight is how many packets under way don't make a burst.
+const fewInFlight = 4
+
 // minPacket is the least room that is worth beginning a packet in.
 const minPacket = headSize + 64 + session.TagSize
 
@@ -237,7 +240,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.acks.sent()
 	}
 	packet := buf[:headSize+len(b.buf)+session.TagSize]
-	ackNow := b.eliciting && (probe || !c.more() || number&15 == 0)
+	ackNow := b.eliciting && c.wantsAck(probe, number)
 	if c.seal(packet, number, ackNow) != nil {
 		c.fail(now, CodeKeys, "keys are exhausted")
 		return 0
@@ -253,6 +256,13 @@ func (c *state) packet(now instant, buf []byte) int {
 		p.at = now
 	}
 	return len(packet)
+}
+
+// wantsAck reports whether a packet asks to be acknowledged at once: probes, the
+// last one of a burst, and one in 16 of a long run. What a request and its answer
+// need is left to the answer, which takes the acknowledgement along.
+func (c *state) wantsAck(probe bool, number int64) bool {
+	return probe || number%16 == 0 || c.recovery.sent.eliciting >= fewInFlight && !c.more()
 }
 
 // urgent reports whether something must go out whatever the window says.

@@ -250,7 +250,7 @@ func (r *recovery) probeAt() instant {
 	}
 	wait := r.rtt.probeAfter()
 	if !r.newestAckNow {
-		wait += maxAckDelay
+		wait += ackDelay(r.rtt.smoothed) + granularity
 	}
 	limit := probeCap
 	if r.newestSent.sub(r.progressAt) > youngSilence {

@@ -148,14 +148,9 @@ func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire
 	c.arrivedOn(now, from, number, len(packet))
 	eliciting, ok := c.segments(now, from, packet[headSize:len(packet)-session.TagSize])
 	if ok && c.phase == phaseOpen {
-		c.acks.receive(now, number, eliciting, p.AckNow, c.ackDelay())
+		c.acks.receive(now, number, eliciting, p.AckNow, ackDelay(c.recovery.rtt.smoothed))
 	}
 	return true
-}
-
-// ackDelay is how long an acknowledgement may wait that nobody asked for.
-func (c *state) ackDelay() time.Duration {
-	return min(max(c.recovery.rtt.smoothed/8, granularity), maxAckDelay)
 }
 
 // arrivedOn follows a peer whose address changed.
