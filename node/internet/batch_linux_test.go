@@ -228,3 +228,24 @@ func benchmarkVariants() []implementation {
 		{"one at a time", func(s net.PacketConn) PacketIO { return newPlain(s) }},
 	}
 }
+
+// What LinkSize says fits into one datagram, and not a byte more does.
+func TestLinkSize(t *testing.T) {
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0"} {
+		b := batchedOf(t, listen(t, address))
+		size := LinkSize(b.LocalAddr())
+		if size < 1200 || size > maxRunBytes {
+			t.Fatalf("%s: %d", address, size)
+		}
+		err := b.WriteBatch([]Out{{Buf: make([]byte, size+1), To: b.LocalAddr()}, {Buf: make([]byte, size), To: b.LocalAddr()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := receive(t, b, 1); len(got[0]) != size && size < maxRunBytes-1 {
+			t.Errorf("%s: %d bytes arrived, want %d", address, len(got[0]), size)
+		}
+	}
+	if got := LinkSize(netip.AddrPort{}); got != 0 {
+		t.Errorf("LinkSize of no address is %d", got)
+	}
+}
