@@ -55,6 +55,9 @@ func CreateDemo(ctx context.Context, dir string) error {
 // is empty if there was nothing. Without force it refuses to move anything but
 // a demo: the error is a *RealUsersError or a *ForeignError.
 func ReplaceWithDemo(ctx context.Context, dir string, force bool, now time.Time) (backup string, err error) {
+	if _, err := replaceable(ctx, dir, force); err != nil {
+		return "", err // before the keys, which take a while
+	}
 	ids, err := generate(1 + len(DemoUsers))
 	if err != nil {
 		return "", err
