@@ -190,7 +190,7 @@ func (h *house) comeLater(ctx context.Context, name string) {
 
 // answer replies to each message until ctx or the client ends.
 func (g *guest) answer(ctx context.Context) {
-	for n := 1; ; n++ {
+	for n := 1; ; {
 		select {
 		case e, ok := <-g.Events():
 			if !ok {
@@ -202,6 +202,7 @@ func (g *guest) answer(ctx context.Context) {
 			}
 			g.Shown(ctx, m)
 			g.Send(ctx, m.From, reply(n, m))
+			n++
 		case <-ctx.Done():
 			return
 		}

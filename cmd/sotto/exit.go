@@ -76,6 +76,9 @@ func explain(err error, user, server string) *failure {
 		if silent.Tries > 1 {
 			tries = fmt.Sprintf(", %d tries", silent.Tries)
 		}
+		if silent.Why != nil {
+			return fail(exitNoContact, "No session with %s (%s, UDP): %v. Try again; if it stays so, ask the server's admin.", server, silent.Server, silent.Why)
+		}
 		return fail(exitNoContact, "No answer from %s (%s, UDP) after %d s%s. Server off, wrong port, or UDP blocked here.",
 			server, silent.Server, int(silent.After.Seconds()+0.5), tries)
 	case errors.As(err, &login) && errors.Is(err, classic.ErrPassword):

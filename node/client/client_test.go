@@ -357,8 +357,8 @@ func TestNoServer(t *testing.T) {
 	begun := time.Now()
 	_, err := w.open("Bob", nil)
 	var silent *client.NoAnswerError
-	if !errors.As(err, &silent) || silent.Tries != 5 {
-		t.Errorf("%v (%+v), want no answer after 5 tries", err, silent)
+	if !errors.As(err, &silent) || silent.Tries < 2 {
+		t.Errorf("%v (%+v), want no answer after several tries", err, silent)
 	}
 	if d := time.Since(begun); d > 12*time.Second {
 		t.Errorf("it took %v", d)

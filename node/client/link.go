@@ -34,6 +34,7 @@ func (l *loop) linked(in *login) {
 	again := l.version > 0
 	l.link = &link{conn: in.conn, acks: make(chan uint64, 1)}
 	l.skew = in.skew
+	l.quietAt = l.cfg.Now().Add(quiet)
 	l.retry.reset()
 	l.retryAt = time.Time{}
 	l.emit(Connected{User: in.user, Server: in.conn.PeerAddr(), Again: again})

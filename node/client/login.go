@@ -100,12 +100,13 @@ func (c *Client) login(ctx context.Context, server netip.AddrPort, cfg classic.C
 	defer stop(nil)
 	key := c.watchKey(ctx, server, stop)
 	conn, err := c.endpoint.Dial(ctx, server, initiator{hands})
+	waited := context.Cause(ctx)
 	stop(nil)
 	if shown := <-key; shown != nil && err != nil && !errors.Is(err, classic.ErrPassword) {
 		return nil, shown
 	}
 	if err != nil {
-		return nil, c.loginError(ctx, server, cfg.User, begun, err)
+		return nil, c.loginError(waited, server, cfg.User, begun, err)
 	}
 	conn.SetKeepAlive(keepAlive)
 	in := &login{conn: conn}
@@ -119,16 +120,17 @@ func (c *Client) login(ctx context.Context, server netip.AddrPort, cfg classic.C
 // errSilent is the cause when a login took too long.
 var errSilent = errors.New("no answer in time")
 
-// loginError says what a failed dial means.
-func (c *Client) loginError(ctx context.Context, server netip.AddrPort, user string, begun time.Time, err error) error {
+// loginError says what a failed dial means. waited is why the wait for it
+// ended, if it was that.
+func (c *Client) loginError(waited error, server netip.AddrPort, user string, begun time.Time, err error) error {
 	var tooHard *classic.TooHardError
 	switch {
 	case errors.Is(err, classic.ErrPassword), errors.As(err, &tooHard):
 		return &LoginError{user, server, err}
-	case errors.Is(context.Cause(ctx), errSilent):
+	case errors.Is(waited, errSilent):
 		return &NoAnswerError{Server: server, After: c.cfg.Now().Sub(begun)}
-	case ctx.Err() != nil:
-		return ctx.Err()
+	case waited != nil:
+		return waited
 	}
 	silent := &NoAnswerError{Server: server, After: c.cfg.Now().Sub(begun), Why: err}
 	var dial *transport.DialError

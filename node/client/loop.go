@@ -27,6 +27,7 @@ type loop struct {
 	unsaved   records             // not on disk yet
 	recording bool                // some are being written
 	drains    []chan struct{}     // closed when everything is settled
+	quietAt   time.Time           // when what waited in our mailbox has surely come
 	over      error               // why the client gave up; nil while it goes on
 }
 
@@ -94,7 +95,7 @@ func (l *loop) run() {
 	for {
 		now := l.cfg.Now()
 		l.timeouts(now)
-		l.checkDrains()
+		l.checkDrains(now)
 		if l.over != nil && len(l.pending) == 0 {
 			l.cancel()
 			return
@@ -147,6 +148,9 @@ func (l *loop) untilNext(now time.Time) time.Duration {
 		}
 	}
 	sooner(l.retryAt)
+	if len(l.drains) > 0 && now.Before(l.quietAt) {
+		sooner(l.quietAt)
+	}
 	for _, ct := range l.contacts {
 		sooner(ct.in.due)
 		if ct.out.next() != nil {

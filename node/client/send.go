@@ -247,9 +247,15 @@ type Unsettled struct {
 	Held  bool // the server answers for it
 }
 
+// quiet is how long nothing must come from our mailbox before a client that
+// ends takes it for empty. Nothing says so; a message that comes later is kept
+// for the next run.
+const quiet = 300 * time.Millisecond
+
 // Drain waits until the fate of every message is said: delivered, failed, or
-// kept by the server for somebody who is offline. If ctx ends before, it gives
-// those that are still open. Events must be read meanwhile.
+// kept by the server for somebody who is offline; and until what waited for us
+// has come. If ctx ends before, it gives the messages that are still open.
+// Events must be read meanwhile.
 func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 	settled := make(chan struct{})
 	if err := c.do(ctx, func(l *loop) { l.drains = append(l.drains, settled) }); err != nil {
@@ -278,8 +284,8 @@ func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 
 // checkDrains wakes those who wait in Drain, once nothing is open and all of
 // it has been read and written.
-func (l *loop) checkDrains() {
-	if len(l.drains) == 0 || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
+func (l *loop) checkDrains(now time.Time) {
+	if len(l.drains) == 0 || now.Before(l.quietAt) || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
 		return
 	}
 	for _, ct := range l.contacts {
