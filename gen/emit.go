@@ -45,7 +45,7 @@ func emit(kind string, p *types.Program, o Options) ([]Output, error) {
 		out = append(out, Output{"PROTOCOL.md", markdown.Document(p, o.Title)})
 	case "lua":
 		proto := strings.ToLower(o.Title)
-		out = append(out, Output{"dissector.lua", dissector.Script(p, proto, o.Title, o.Root, o.Port)})
+		out = append(out, Output{"dissector.lua", dissector.Script(p, proto, o.Title, o.Root, o.Port, o.Lua)})
 	case "vectors":
 		for _, f := range p.Files {
 			name := strings.TrimSuffix(path.Base(f.Name), ".wire") + ".txtar"

@@ -19,6 +19,7 @@ type Options struct {
 	Title  string   // doc, lua: what the protocol is called
 	Root   string   // lua: the struct that a datagram is
 	Port   int      // lua: the UDP port
+	Lua    string   // lua: more of it, for what the types don't say
 }
 
 // An Output is a file to write.

@@ -138,6 +138,6 @@ those types.
 package spec
 
 //go:generate go tool wiregen fmt -w .
-//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto .
+//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto -lua packet.lua .
 //go:generate go tool wiregen -o ../fuzz -pkg fuzz -emit fuzz -codecs sotto/wire .
 //go:generate go tool wiregen -o vectors -emit vectors .

@@ -41,6 +41,11 @@ func directives(t *testing.T) []directive {
 		set.StringVar(&d.options.Title, "title", "Protocol", "")
 		set.StringVar(&d.options.Root, "root", "Packet", "")
 		set.IntVar(&d.options.Port, "port", 5000, "")
+		set.Func("lua", "", func(name string) error {
+			text, err := os.ReadFile(name)
+			d.options.Lua = string(text)
+			return err
+		})
 		if err := set.Parse(strings.Fields(args)); err != nil {
 			t.Fatalf("%s: %v", line, err)
 		}

@@ -18,7 +18,7 @@ import (
 
 const usage = `usage:
   wiregen [-o DIR] [-pkg NAME] [-runtime PATH] FILE.wire|DIR...   compile
-          [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N]
+          [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N] [-lua FILE]
   wiregen check FILE.wire|DIR...                                  diagnostics only
   wiregen fmt [-l] [-w] FILE.wire|DIR...                          format
   wiregen vet OLD NEW                                             name what breaks a peer
@@ -76,6 +76,7 @@ func compile(args []string) error {
 	title := set.String("title", "Protocol", "")
 	root := set.String("root", "Packet", "")
 	port := set.Int("port", 5000, "")
+	lua := set.String("lua", "", "")
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -94,9 +95,15 @@ func compile(args []string) error {
 	if err != nil {
 		return err
 	}
+	extra := []byte(nil)
+	if *lua != "" {
+		if extra, err = os.ReadFile(*lua); err != nil {
+			return fmt.Errorf("wiregen: %w", err)
+		}
+	}
 	outputs, err := gen.Compile(sources, gen.Options{
 		Package: *pkg, Runtime: *runtime, Emit: strings.Split(*emit, ","),
-		Codecs: *codecs, Title: *title, Root: *root, Port: *port,
+		Codecs: *codecs, Title: *title, Root: *root, Port: *port, Lua: string(extra),
 	})
 	if err != nil {
 		return err

@@ -1,3 +1,6 @@
+-- inside holds functions that show what lies in a field of bytes, by the field. They get the cursor and the range.
+local inside = {}
+
 -- A cursor reads fields from one region of the packet, most significant bit first, and shows each in the tree. Positions
 -- are in bits from the start of tvb. What doesn't fit is thrown as a table {malformed = why}.
 local cursor = {}
@@ -116,6 +119,9 @@ function cursor:bytes(field, name, n)
   self.pos = self.pos + 8 * n
   if n > 0 then
     self.tree:add(field, self:range(from))
+    if inside[field] then
+      inside[field](self, self:range(from))
+    end
   end
 end
 

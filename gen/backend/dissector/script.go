@@ -17,8 +17,9 @@ var prelude string
 var register string
 
 // Script writes the dissector of p. proto names the protocol and is the first part of the name of each field, title is
-// what people see. A datagram is a root on the given UDP port unless the preference says otherwise.
-func Script(p *types.Program, proto, title, root string, port int) []byte {
+// what people see. A datagram is a root on the given UDP port unless the preference says otherwise. extra is Lua that
+// shows what the types don't say, and may use all that stands before it: the fields f, the structs, and inside.
+func Script(p *types.Program, proto, title, root string, port int, extra string) []byte {
 	w := &script{}
 	var names []string
 	for _, f := range p.Files {
@@ -56,6 +57,10 @@ func Script(p *types.Program, proto, title, root string, port int) []byte {
 		w.structure(s)
 	}
 	w.line("")
+	if extra != "" {
+		w.WriteString(extra)
+		w.line("")
+	}
 	w.WriteString(register)
 	return w.Bytes()
 }

@@ -3,7 +3,6 @@ package dissector_test
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/hex"
 	"encoding/xml"
 	"fmt"
 	"os"
@@ -15,15 +14,9 @@ import (
 	"sotto/gen/backend/dissector"
 	"sotto/gen/backend/vectors"
 	"sotto/gen/diag"
-	"sotto/gen/interp"
 	"sotto/gen/syntax"
 	"sotto/gen/types"
 )
-
-// A shown is a field as a dissector shows it.
-type shown struct{ name, value string }
-
-func (s shown) String() string { return s.name + "=" + s.value }
 
 // TestTshark gives samples of every struct to tshark, each on a port of its own, and compares every field with what
 // the interpreter says: for each form of the language, and for our own protocol.
@@ -43,11 +36,11 @@ func compare(t *testing.T, tshark string, p *types.Program) {
 	t.Helper()
 	dir := t.TempDir()
 	script := filepath.Join(dir, "sotto.lua")
-	if err := os.WriteFile(script, dissector.Script(p, "sotto", "Sotto", "Packet", 5000), 0o600); err != nil {
+	if err := os.WriteFile(script, dissector.Script(p, "sotto", "Sotto", "Packet", 5000, ""), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var ports []string
-	var want [][]shown
+	var want [][]dissector.Shown
 	var packets [][]byte
 	for i, s := range p.Structs() {
 		port := 20000 + i
@@ -56,8 +49,7 @@ func compare(t *testing.T, tshark string, p *types.Program) {
 			if len(sample.Bytes) == 0 {
 				continue // tshark calls no dissector for an empty datagram
 			}
-			fields := []shown{{"sotto." + strings.ToLower(s.Name), ""}}
-			want = append(want, show(fields, s, sample.Value))
+			want = append(want, dissector.Tree("sotto", s, sample.Value))
 			packets = append(packets, udp(port, sample.Bytes))
 		}
 	}
@@ -115,51 +107,6 @@ func compile(t *testing.T, patterns ...string) *types.Program {
 	return p
 }
 
-// show lists what a dissector must show of v, in order.
-func show(out []shown, s *types.Struct, v *interp.Value) []shown {
-	byName := map[string]*types.Field{}
-	for f := range s.AllFields() {
-		byName[f.Name] = f
-	}
-	for _, f := range v.Fields {
-		if f.Name == "" { // padding
-			continue
-		}
-		out = showType(out, "sotto."+strings.ToLower(s.Name)+"."+f.Name, byName[f.Name], byName[f.Name].Type, f.Value)
-	}
-	return out
-}
-
-func showType(out []shown, name string, f *types.Field, t types.Type, v *interp.Value) []shown {
-	if o, ok := types.Resolve(t).(*types.Optional); ok {
-		if v.Kind == interp.Absent {
-			return append(out, shown{name + "_present", "0"})
-		}
-		return showType(append(out, shown{name + "_present", "1"}), name, f, o.Elem, v)
-	}
-	if v.Kind == interp.Absent {
-		return out
-	}
-	if v.Prefix != nil {
-		out = append(out, shown{name + "_length", fmt.Sprint(v.Prefix.Uint)})
-	}
-	switch v.Kind {
-	case interp.Uint:
-		return append(out, shown{name, fmt.Sprint(v.Uint)})
-	case interp.Bytes, interp.Text:
-		if len(v.Bytes) == 0 {
-			return out
-		}
-		return append(out, shown{name, hex.EncodeToString(v.Bytes)})
-	case interp.List:
-		for _, e := range v.List {
-			out = showType(out, name, f, types.Resolve(t).(*types.Vector).Elem, e)
-		}
-		return out
-	}
-	return show(append(out, shown{name, ""}), types.Resolve(t).(*types.Struct), v)
-}
-
 // udp puts a payload into a datagram for a port.
 func udp(port int, payload []byte) []byte {
 	b := []byte{0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1}
@@ -198,7 +145,7 @@ type pdmlField struct {
 }
 
 // parsePDML lists for each packet the fields of our protocol.
-func parsePDML(t *testing.T, text []byte) [][]shown {
+func parsePDML(t *testing.T, text []byte) [][]dissector.Shown {
 	t.Helper()
 	var doc struct {
 		Packets []struct {
@@ -208,9 +155,9 @@ func parsePDML(t *testing.T, text []byte) [][]shown {
 	if err := xml.Unmarshal(text, &doc); err != nil {
 		t.Fatal(err)
 	}
-	var all [][]shown
+	var all [][]dissector.Shown
 	for _, p := range doc.Packets {
-		var fields []shown
+		var fields []dissector.Shown
 		for _, proto := range p.Protos {
 			if proto.Name == "sotto" {
 				fields = flatten(fields, proto.Fields)
@@ -221,7 +168,7 @@ func parsePDML(t *testing.T, text []byte) [][]shown {
 	return all
 }
 
-func flatten(out []shown, fields []pdmlField) []shown {
+func flatten(out []dissector.Shown, fields []pdmlField) []dissector.Shown {
 	for _, f := range fields {
 		value := f.Show
 		switch {
@@ -230,7 +177,7 @@ func flatten(out []shown, fields []pdmlField) []shown {
 		case strings.Trim(value, "0123456789") != "":
 			value = f.Value // bytes and text: compare them as hex
 		}
-		out = flatten(append(out, shown{f.Name, value}), f.Fields)
+		out = flatten(append(out, dissector.Shown{Name: f.Name, Value: value}), f.Fields)
 	}
 	return out
 }
