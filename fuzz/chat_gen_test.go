@@ -211,10 +211,11 @@ var chatTargets = []target{
 			{"0504f535df8c1225c84ba7a36835f0e2", nil},
 			{"0600000100", []place{{1, 3}}},
 			{"06000006f535df8c9aa3", []place{{1, 3}}},
+			{"07", nil},
 			{"00", nil},
 			{"00f535df8c9a", nil},
 			{"0103527efe280e351d0000042e4fd700", []place{{9, 3}}},
-			{"06000023f535df8c9aa3cde9fad6d26849ae545b7566c631f1cf111dabd5f922417581227ba8cd", []place{{1, 3}}},
+			{"0103527efe280e351d0000182e4fd7005e94ca71b42ba534921b3a349c2d5f4177b5cd2a", []place{{9, 3}}},
 		},
 	},
 	{
@@ -273,6 +274,13 @@ var chatTargets = []target{
 			{"00000100", []place{{0, 3}}},
 			{"00000323f6b1", []place{{0, 3}}},
 			{"00000f23f6b12b05fa30b212d10d7365ea09", []place{{0, 3}}},
+		},
+	},
+	{
+		name: "CaughtUp", make: func() message { return new(wire.CaughtUp) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"", nil},
 		},
 	},
 	{

@@ -1955,6 +1955,7 @@ const (
 	PushTypePresence  PushType = 4
 	PushTypeReplaced  PushType = 5
 	PushTypeManifest  PushType = 6
+	PushTypeCaughtUp  PushType = 7
 )
 
 // String returns the name of the value, or its number.
@@ -1972,6 +1973,8 @@ func (e PushType) String() string {
 		return "replaced"
 	case e == PushTypeManifest:
 		return "manifest"
+	case e == PushTypeCaughtUp:
+		return "caught_up"
 	}
 	return codec.EnumText("PushType", uint64(e))
 }
@@ -1985,6 +1988,7 @@ type Push struct {
 	Presence  Presence     // if Type is presence
 	Replaced  Replaced     // if Type is replaced
 	Manifest  ManifestPush // if Type is manifest
+	CaughtUp  CaughtUp     // if Type is caught_up
 	Unknown   []byte
 }
 
@@ -2004,6 +2008,7 @@ func (m *Push) Size() int {
 		n += m.Replaced.Size()
 	case PushTypeManifest:
 		n += m.Manifest.Size()
+	case PushTypeCaughtUp:
 	default:
 		n += len(m.Unknown)
 	}
@@ -2054,6 +2059,10 @@ func (m *Push) encode(b []byte) ([]byte, error) {
 	case PushTypeManifest:
 		if b, err = m.Manifest.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "manifest", len(b)-start)
+		}
+	case PushTypeCaughtUp:
+		if b, err = m.CaughtUp.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Push", "caught_up", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -2118,6 +2127,12 @@ func (m *Push) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Push", "manifest", 1)
 		}
 		b = b[n:]
+	case PushTypeCaughtUp:
+		n, err := m.CaughtUp.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Push", "caught_up", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -2151,6 +2166,9 @@ func (m *Push) appendText(b []byte) []byte {
 	case PushTypeManifest:
 		b = append(b, ", manifest: "...)
 		b = m.Manifest.appendText(b)
+	case PushTypeCaughtUp:
+		b = append(b, ", caught_up: "...)
+		b = m.CaughtUp.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -2814,6 +2832,58 @@ func (m *ManifestPush) appendText(b []byte) []byte {
 	b = append(b, "ManifestPush{"...)
 	b = append(b, "signed: "...)
 	b = codec.AppendBytes(b, m.Signed)
+	return append(b, '}')
+}
+
+// A CaughtUp says that everything that waited in the mailbox when the session began was pushed before it.
+type CaughtUp struct {
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *CaughtUp) Size() int {
+	return 0
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *CaughtUp) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *CaughtUp) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *CaughtUp) encode(b []byte) ([]byte, error) {
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *CaughtUp) UnmarshalBinary(b []byte) error {
+	*m = CaughtUp{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("CaughtUp", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a CaughtUp from the front of b and returns how many bytes it took.
+func (m *CaughtUp) Decode(b []byte) (int, error) {
+	return 0, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *CaughtUp) String() string { return string(m.appendText(nil)) }
+
+func (m *CaughtUp) appendText(b []byte) []byte {
+	b = append(b, "CaughtUp{"...)
 	return append(b, '}')
 }
 

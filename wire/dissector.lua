@@ -229,6 +229,7 @@ names.PushType = {
   [4] = "presence",
   [5] = "replaced",
   [6] = "manifest",
+  [7] = "caught_up",
 }
 names.ReceiptState = {
   [1] = "delivered",
@@ -370,6 +371,7 @@ field("push.introduce", "none", "introduce")
 field("push.presence", "none", "presence")
 field("push.replaced", "none", "replaced")
 field("push.manifest", "none", "manifest")
+field("push.caught_up", "none", "caught_up")
 field("push.unknown", "bytes", "unknown")
 field("push", "none", "Push")
 field("deliver.seq", "uint64", "seq", base.DEC)
@@ -400,6 +402,7 @@ field("replaced", "none", "Replaced")
 field("manifestpush.signed_length", "uint24", "signed_length", base.DEC)
 field("manifestpush.signed", "bytes", "signed")
 field("manifestpush", "none", "ManifestPush")
+field("caughtup", "none", "CaughtUp")
 field("signal.type", "uint8", "type", base.DEC, names.SignalType)
 field("signal.ack", "none", "ack")
 field("signal.unknown", "bytes", "unknown")
@@ -1001,6 +1004,8 @@ function structs.Push(c)
     c:under(f["push.replaced"], structs.Replaced)
   elseif v["type"] == 6 then
     c:under(f["push.manifest"], structs.ManifestPush)
+  elseif v["type"] == 7 then
+    c:under(f["push.caught_up"], structs.CaughtUp)
   else
     c:bytes(f["push.unknown"], "unknown", c:left() / 8)
   end
@@ -1054,6 +1059,9 @@ function structs.ManifestPush(c)
     local n = c:number(f["manifestpush.signed_length"], "signed_length", 24)
     c:bytes(f["manifestpush.signed"], "signed", n)
   end
+end
+
+function structs.CaughtUp(c)
 end
 
 function structs.Signal(c)

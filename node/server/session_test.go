@@ -63,6 +63,7 @@ func TestAttack39OfflineRecipientReturns(t *testing.T) {
 	first := bob.delivered("one")
 	bob.delivered("two")
 	last := bob.delivered("three")
+	bob.next(wire.PushTypeCaughtUp)
 	alice.mustSend("Bob", 9, "four", wire.SendStateSent)
 	bob.delivered("four")
 
