@@ -280,11 +280,10 @@ names.SegmentType = {
   [11] = "challenge",
   [12] = "response",
   [13] = "cid",
-  [14] = "cid_retire",
-  [15] = "params",
-  [16] = "kex",
-  [17] = "close",
-  [18] = "datagram",
+  [14] = "params",
+  [15] = "kex",
+  [16] = "close",
+  [17] = "datagram",
 }
 names.StoreOpKind = {
   [1] = "put_user",
@@ -727,12 +726,9 @@ field("streamssegment.limit", "uint64", "limit", base.DEC)
 field("streamssegment", "none", "StreamsSegment")
 field("pathsegment.bytes", "bytes", "bytes")
 field("pathsegment", "none", "PathSegment")
-field("cidsegment.sequence", "uint64", "sequence", base.DEC)
 field("cidsegment.id", "uint64", "id", base.DEC)
 field("cidsegment.token", "bytes", "token")
 field("cidsegment", "none", "CidSegment")
-field("cidretiresegment.sequence", "uint64", "sequence", base.DEC)
-field("cidretiresegment", "none", "CidRetireSegment")
 field("paramssegment.idle_ms", "uint64", "idle_ms", base.DEC)
 field("paramssegment.max_packet", "uint64", "max_packet", base.DEC)
 field("paramssegment", "none", "ParamsSegment")
@@ -761,7 +757,6 @@ field("segment.stream_window", "none", "stream_window")
 field("segment.streams", "none", "streams")
 field("segment.challenge", "none", "challenge")
 field("segment.cid", "none", "cid")
-field("segment.cid_retire", "none", "cid_retire")
 field("segment.params", "none", "params")
 field("segment.kex", "none", "kex")
 field("segment.close", "none", "close")
@@ -1653,13 +1648,8 @@ function structs.PathSegment(c)
 end
 
 function structs.CidSegment(c)
-  c:varint(f["cidsegment.sequence"], "sequence")
   c:number(f["cidsegment.id"], "id", 64)
   c:bytes(f["cidsegment.token"], "token", 16)
-end
-
-function structs.CidRetireSegment(c)
-  c:varint(f["cidretiresegment.sequence"], "sequence")
 end
 
 function structs.ParamsSegment(c)
@@ -1719,14 +1709,12 @@ function structs.Segment(c)
   elseif v["type"] == 13 then
     c:under(f["segment.cid"], structs.CidSegment)
   elseif v["type"] == 14 then
-    c:under(f["segment.cid_retire"], structs.CidRetireSegment)
-  elseif v["type"] == 15 then
     c:under(f["segment.params"], structs.ParamsSegment)
-  elseif v["type"] == 16 then
+  elseif v["type"] == 15 then
     c:under(f["segment.kex"], structs.KexSegment)
-  elseif v["type"] == 17 then
+  elseif v["type"] == 16 then
     c:under(f["segment.close"], structs.CloseSegment)
-  elseif v["type"] == 18 then
+  elseif v["type"] == 17 then
     c:under(f["segment.datagram"], structs.DatagramSegment)
   else
     malformed("type selects nothing")

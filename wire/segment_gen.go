@@ -18,6 +18,13 @@ const AckRanges = 32
 // The longest handshake message.
 const KexMax = 12288
 
+// The credit that each end of a new connection has.
+const ConnWindow = 2097152
+
+const StreamWindow = 524288
+
+const Streams = 128
+
 // What a segment is.
 //
 // Handshake packets carry only kex and pad; DATA packets everything but kex.
@@ -41,11 +48,10 @@ const (
 	SegmentTypeChallenge    SegmentType = 11
 	SegmentTypeResponse     SegmentType = 12
 	SegmentTypeCid          SegmentType = 13
-	SegmentTypeCidRetire    SegmentType = 14
-	SegmentTypeParams       SegmentType = 15
-	SegmentTypeKex          SegmentType = 16
-	SegmentTypeClose        SegmentType = 17
-	SegmentTypeDatagram     SegmentType = 18
+	SegmentTypeParams       SegmentType = 14
+	SegmentTypeKex          SegmentType = 15
+	SegmentTypeClose        SegmentType = 16
+	SegmentTypeDatagram     SegmentType = 17
 )
 
 // String returns the name of the value, or its number.
@@ -79,8 +85,6 @@ func (e SegmentType) String() string {
 		return "response"
 	case e == SegmentTypeCid:
 		return "cid"
-	case e == SegmentTypeCidRetire:
-		return "cid_retire"
 	case e == SegmentTypeParams:
 		return "params"
 	case e == SegmentTypeKex:
@@ -110,7 +114,6 @@ func (e SegmentType) known() bool {
 		SegmentTypeChallenge,
 		SegmentTypeResponse,
 		SegmentTypeCid,
-		SegmentTypeCidRetire,
 		SegmentTypeParams,
 		SegmentTypeKex,
 		SegmentTypeClose,
@@ -741,7 +744,7 @@ func (m *StopSegment) appendText(b []byte) []byte {
 }
 
 // Credit of the whole connection: the sum of the highest offsets of all streams
-// may grow up to the limit. It only ever grows.
+// may grow up to the limit. It only ever grows, and begins with CONN_WINDOW.
 type WindowSegment struct {
 	Limit uint64
 }
@@ -808,7 +811,8 @@ func (m *WindowSegment) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// Credit of one stream: the peer may send bytes below the limit.
+// Credit of one stream: the peer may send bytes below the limit, at first
+// STREAM_WINDOW.
 type StreamWindowSegment struct {
 	Stream uint64
 	Limit  uint64
@@ -888,7 +892,8 @@ func (m *StreamWindowSegment) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// How many streams the peer may have opened since the beginning.
+// How many streams the peer may have opened since the beginning, at first
+// STREAMS.
 type StreamsSegment struct {
 	Limit uint64
 }
@@ -1016,17 +1021,16 @@ func (m *PathSegment) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// An ID by which the sender can be found, and the tag that its RESET packets
-// for that ID would carry. Sequence 0 is the ID used since the handshake.
+// The ID by which the sender can be found, and the tag that its RESET packets
+// for that ID would carry. It is the ID of the handshake.
 type CidSegment struct {
-	Sequence uint64
-	Id       uint64
-	Token    [16]byte
+	Id    uint64
+	Token [16]byte
 }
 
 // Size returns how many bytes AppendBinary appends.
 func (m *CidSegment) Size() int {
-	return 24 + codec.VarintSize(m.Sequence)
+	return 24
 }
 
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
@@ -1046,11 +1050,6 @@ func (m *CidSegment) MarshalBinary() ([]byte, error) {
 
 // encode is AppendBinary to a buffer that has grown already.
 func (m *CidSegment) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	if m.Sequence > codec.MaxVarint {
-		return b[:start], codec.Above("CidSegment", "sequence", len(b)-start, uint64(m.Sequence), codec.MaxVarint)
-	}
-	b = codec.AppendVarint(b, m.Sequence)
 	b = binary.BigEndian.AppendUint64(b, m.Id)
 	b = append(b, m.Token[:]...)
 	return b, nil
@@ -1068,21 +1067,13 @@ func (m *CidSegment) UnmarshalBinary(b []byte) error {
 
 // Decode decodes a CidSegment from the front of b and returns how many bytes it took.
 func (m *CidSegment) Decode(b []byte) (int, error) {
-	in := b
-	k, n := codec.Varint(b)
-	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("CidSegment", "sequence", 0, len(b), n)
-	}
-	m.Sequence = k
-	b = b[n:]
 	if len(b) < 24 {
-		return 0, m.explain(b, len(in)-len(b))
+		return 0, m.explain(b, 0)
 	}
 	p := (*[24]byte)(b)
 	m.Id = binary.BigEndian.Uint64(p[0:8])
 	m.Token = [16]byte(p[8:24])
-	b = b[24:]
-	return len(in) - len(b), nil
+	return 24, nil
 }
 
 // explain says what is wrong with the fixed part of b that Decode refused.
@@ -1103,83 +1094,16 @@ func (m *CidSegment) String() string { return string(m.appendText(nil)) }
 
 func (m *CidSegment) appendText(b []byte) []byte {
 	b = append(b, "CidSegment{"...)
-	b = append(b, "sequence: "...)
-	b = codec.AppendUint(b, m.Sequence)
-	b = append(b, ", id: "...)
+	b = append(b, "id: "...)
 	b = codec.AppendUint(b, m.Id)
 	b = append(b, ", token: secret"...)
 	return append(b, '}')
 }
 
-// The sender will no longer use the peer's ID of this sequence.
-type CidRetireSegment struct {
-	Sequence uint64
-}
-
-// Size returns how many bytes AppendBinary appends.
-func (m *CidRetireSegment) Size() int {
-	return codec.VarintSize(m.Sequence)
-}
-
-// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
-// as it was, and why.
-func (m *CidRetireSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *CidRetireSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *CidRetireSegment) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	if m.Sequence > codec.MaxVarint {
-		return b[:start], codec.Above("CidRetireSegment", "sequence", len(b)-start, uint64(m.Sequence), codec.MaxVarint)
-	}
-	b = codec.AppendVarint(b, m.Sequence)
-	return b, nil
-}
-
-// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
-func (m *CidRetireSegment) UnmarshalBinary(b []byte) error {
-	*m = CidRetireSegment{}
-	n, err := m.Decode(b)
-	if err == nil && n != len(b) {
-		return codec.Trailing("CidRetireSegment", "", n, len(b)-n)
-	}
-	return err
-}
-
-// Decode decodes a CidRetireSegment from the front of b and returns how many bytes it took.
-func (m *CidRetireSegment) Decode(b []byte) (int, error) {
-	in := b
-	k, n := codec.Varint(b)
-	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("CidRetireSegment", "sequence", 0, len(b), n)
-	}
-	m.Sequence = k
-	b = b[n:]
-	return len(in) - len(b), nil
-}
-
-// String returns the fields in one line, long ones cut, without secrets.
-func (m *CidRetireSegment) String() string { return string(m.appendText(nil)) }
-
-func (m *CidRetireSegment) appendText(b []byte) []byte {
-	b = append(b, "CidRetireSegment{"...)
-	b = append(b, "sequence: "...)
-	b = codec.AppendUint(b, m.Sequence)
-	return append(b, '}')
-}
-
 // What an end tells its peer once, right after the handshake. A connection on
-// which nothing arrives for the smaller of the two idle times is over.
+// which nothing arrives for the smaller of the two idle times is over. A packet
+// is never longer than max_packet of its receiver; those sent before it is known
+// are at most HELLO_MIN long.
 type ParamsSegment struct {
 	IdleMs    uint64
 	MaxPacket uint64
@@ -1543,7 +1467,6 @@ type Segment struct {
 	Streams      StreamsSegment      // if Type is streams
 	Challenge    PathSegment         // if Type is challenge, response
 	Cid          CidSegment          // if Type is cid
-	CidRetire    CidRetireSegment    // if Type is cid_retire
 	Params       ParamsSegment       // if Type is params
 	Kex          KexSegment          // if Type is kex
 	Close        CloseSegment        // if Type is close
@@ -1576,9 +1499,7 @@ func (m *Segment) Size() int {
 	case SegmentTypeChallenge, SegmentTypeResponse:
 		n += 8
 	case SegmentTypeCid:
-		n += m.Cid.Size()
-	case SegmentTypeCidRetire:
-		n += m.CidRetire.Size()
+		n += 24
 	case SegmentTypeParams:
 		n += m.Params.Size()
 	case SegmentTypeKex:
@@ -1659,10 +1580,6 @@ func (m *Segment) encode(b []byte) ([]byte, error) {
 	case SegmentTypeCid:
 		if b, err = m.Cid.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "cid", len(b)-start)
-		}
-	case SegmentTypeCidRetire:
-		if b, err = m.CidRetire.encode(b); err != nil {
-			return b[:start], codec.Within(err, "Segment", "cid_retire", len(b)-start)
 		}
 	case SegmentTypeParams:
 		if b, err = m.Params.encode(b); err != nil {
@@ -1775,12 +1692,6 @@ func (m *Segment) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Segment", "cid", 1)
 		}
 		b = b[n:]
-	case SegmentTypeCidRetire:
-		n, err := m.CidRetire.Decode(b)
-		if err != nil {
-			return 0, codec.Within(err, "Segment", "cid_retire", 1)
-		}
-		b = b[n:]
 	case SegmentTypeParams:
 		n, err := m.Params.Decode(b)
 		if err != nil {
@@ -1866,9 +1777,6 @@ func (m *Segment) appendText(b []byte) []byte {
 	case SegmentTypeCid:
 		b = append(b, ", cid: "...)
 		b = m.Cid.appendText(b)
-	case SegmentTypeCidRetire:
-		b = append(b, ", cid_retire: "...)
-		b = m.CidRetire.appendText(b)
 	case SegmentTypeParams:
 		b = append(b, ", params: "...)
 		b = m.Params.appendText(b)

@@ -8,6 +8,7 @@ const socketBufferSize = 7 << 20
 type Features struct {
 	SendRuns    bool // an Out is one message to the kernel, which cuts it (UDP_SEGMENT)
 	ReceiveRuns bool // the kernel merges what comes in (UDP_GRO)
+	Kernel      bool // the socket is one of this machine, and no simulation
 	Whole       bool // datagrams are never cut on the way, so that a path's MTU can be found
 	ReadBuffer  int  // bytes that the kernel keeps for us; 0: not known
 	WriteBuffer int

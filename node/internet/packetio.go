@@ -110,6 +110,12 @@ func (p *plain) WriteBatch(out []Out) error {
 	return nil
 }
 
+// features: a socket that isn't the kernel's is a simulation, where nothing is cut.
+func (p *plain) features() Features {
+	_, kernel := p.sock.(*net.UDPConn)
+	return Features{Kernel: kernel, Whole: !kernel}
+}
+
 func (p *plain) write(b []byte, to netip.AddrPort) error {
 	var err error
 	if p.fast != nil {

@@ -16,6 +16,7 @@ func prepare(fd int) (family int, got Features) {
 	if err != nil {
 		family = unix.AF_INET6
 	}
+	got.Kernel = true
 	got.ReceiveRuns = unix.SetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_GRO, 1) == nil
 	_, err = unix.GetsockoptInt(fd, unix.IPPROTO_UDP, unix.UDP_SEGMENT)
 	got.SendRuns = err == nil

@@ -91,7 +91,12 @@ func (c *Conn) initiate(ctx context.Context, h Initiator) error {
 			}
 		}
 		reply, secrets, err := h.Next(ctx, m.bytes)
+		whole, link := false, 0
+		if secrets != nil {
+			whole, link = c.end.pathSizes(c.st.path.to)
+		}
 		c.mu.Lock()
+		c.st.whole, c.st.link = whole, link
 		c.st.advance(c.end.clock.now(), &m, reply, errors.Is(err, ErrDrop))
 		if err == nil && secrets != nil {
 			err = c.st.install(c.end.clock.now(), secrets)

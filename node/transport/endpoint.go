@@ -307,6 +307,17 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	return c, nil
 }
 
+// pathSizes says what is known of the packets that may go to an address: whether
+// the socket leaves them whole, and how long they may be on the first link, 0 if
+// that isn't known.
+func (e *Endpoint) pathSizes(to netip.AddrPort) (whole bool, link int) {
+	got := internet.FeaturesOf(e.io)
+	if got.Kernel {
+		link = min(internet.LinkSize(to), longestPacket)
+	}
+	return got.Whole, link
+}
+
 // newID is a random connection ID.
 func (e *Endpoint) newID() (uint64, error) {
 	var b [8]byte

@@ -1,6 +1,10 @@
 package transport
 
-import "time"
+import (
+	"time"
+
+	"sotto/wire"
+)
 
 // Everything that a peer or a stranger can make an endpoint hold has a cap, and
 // this is all of them (transport.md 5.14). A peer that goes beyond a cap which
@@ -8,20 +12,19 @@ import "time"
 // is dropped and counted.
 const (
 	// Of one connection.
-	maxOffset        = 1<<62 - 1
-	maxStreams       = 128      // streams that the peer may have open at a time
-	connWindow       = 1 << 20  // credit of a new connection
-	maxConnWindow    = 16 << 20 // and after tuning
-	streamWindow     = 256 << 10
-	maxStreamWindow  = 8 << 20
-	maxGaps          = 256       // holes in the received part of a stream
-	maxUnsent        = 512 << 10 // bytes of a stream that Write takes before the network does
-	maxDatagrams     = 64        // unreliable messages waiting on either side
-	maxReason        = 255
-	maxPeerIDs       = 4 // live connection IDs of the peer
-	maxRetirePending = 8 // retirements that the peer has not acknowledged
-	maxInbox         = 4 // handshake messages waiting for their cryptography
-	maxEarly         = 8 // sealed packets kept until the keys are there
+	maxOffset       = 1<<62 - 1
+	maxStreams      = wire.Streams      // streams that the peer may have open at a time
+	connWindow      = wire.ConnWindow   // credit of a new connection
+	maxConnWindow   = 16 << 20          // and after tuning
+	streamWindow    = wire.StreamWindow // a quarter, so that one stream which nobody reads doesn't stop the others
+	maxStreamWindow = 8 << 20
+	maxGaps         = 256       // holes in the received part of a stream
+	maxUnsent       = 512 << 10 // bytes of a stream that Write takes before the network does
+	maxDatagrams    = 64        // unreliable messages waiting on either side
+	maxReason       = 255
+	longestPacket   = 16 << 10 // on links that take more, as loopback does, there is nothing to gain
+	maxInbox        = 4        // handshake messages waiting for their cryptography
+	maxEarly        = 8        // sealed packets kept until the keys are there
 
 	// Of one endpoint, for strangers.
 	maxHalfOpen     = 1024
@@ -33,7 +36,6 @@ const (
 	tokenRotation   = 2 * time.Minute
 
 	// Times.
-	defaultIdle       = 5 * time.Minute
-	handshakeLimit    = 30 * time.Second // for a run that has got an answer
-	maxReassemblyWait = 10 * time.Second
+	defaultIdle    = 5 * time.Minute
+	handshakeLimit = 30 * time.Second // for a run that has got an answer
 )

@@ -52,6 +52,9 @@ func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
 	if c.keys.WantsUpdate() {
 		c.update(now)
 	}
+	if n := c.pollProbe(now, buf); n > 0 {
+		return n, n, c.path.to
+	}
 	for {
 		size := min(c.packetSize(), c.path.room(), len(buf)-n)
 		if seg > 0 {
@@ -96,7 +99,35 @@ func (c *state) wants(now instant) bool {
 		c.urgent() || c.probing != nil && c.probing.pending
 }
 
-func (c *state) packetSize() int { return basePacket }
+// packetSize is how long packets are when there is enough to fill them.
+func (c *state) packetSize() int { return c.mtu.size }
+
+// pollProbe makes a packet that tests how long packets may be on the path. It is
+// worth one only when there is much to send.
+func (c *state) pollProbe(now instant, buf []byte) int {
+	if c.recovery.mtu == nil || !c.more() {
+		return 0
+	}
+	size := c.mtu.wanted(now)
+	if size == 0 || size > len(buf) || size > c.path.room() || size > c.recovery.room() || !c.pacer.ready(now) {
+		return 0
+	}
+	number := c.recovery.nextNumber(c.random.Uint64)
+	p := c.recovery.sent.push()
+	packet := buf[:size]
+	payload := packet[headSize : size-session.TagSize]
+	clear(payload)
+	c.seg.Type = wire.SegmentTypePing
+	if _, err := c.seg.AppendBinary(payload[:0]); err != nil || c.seal(packet, number, true) != nil {
+		return 0
+	}
+	p.size, p.mtu = int32(size), true
+	c.recovery.onSent(now, p, true)
+	c.pacer.sent(now, size, c.recovery.cc.rate(), c.packetSize())
+	c.path.out += size
+	c.mtu.sent()
+	return size
+}
 
 func (c *state) pollClose(now instant, buf []byte) (int, int, netip.AddrPort) {
 	if !c.closeAt.reached(now) || c.closePacket == nil {
@@ -240,7 +271,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.acks.sent()
 	}
 	packet := buf[:headSize+len(b.buf)+session.TagSize]
-	ackNow := b.eliciting && c.wantsAck(probe, number)
+	ackNow := b.eliciting && c.wantsAck(probe, len(packet))
 	if c.seal(packet, number, ackNow) != nil {
 		c.fail(now, CodeKeys, "keys are exhausted")
 		return 0
@@ -258,11 +289,19 @@ func (c *state) packet(now instant, buf []byte) int {
 	return len(packet)
 }
 
-// wantsAck reports whether a packet asks to be acknowledged at once: probes, the
-// last one of a burst, and one in 16 of a long run. What a request and its answer
-// need is left to the answer, which takes the acknowledgement along.
-func (c *state) wantsAck(probe bool, number int64) bool {
-	return probe || number%16 == 0 || c.recovery.sent.eliciting >= fewInFlight && !c.more()
+// wantsAck reports whether a packet asks to be acknowledged at once: probes, one in
+// a quarter of the window, the one that fills the window, and the last of a burst.
+// What a request and its answer need is left to the answer, which takes the
+// acknowledgement along.
+func (c *state) wantsAck(probe bool, size int) bool {
+	r := &c.recovery
+	c.unasked += size
+	if !probe && c.unasked < r.cc.window()/4 && r.room()-size >= c.packetSize() &&
+		(r.sent.eliciting < fewInFlight || c.more()) {
+		return false
+	}
+	c.unasked = 0
+	return true
 }
 
 // urgent reports whether something must go out whatever the window says.

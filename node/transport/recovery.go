@@ -50,6 +50,7 @@ type recovery struct {
 	rtt   rttState
 	cc    congestion
 	owner itemOwner
+	mtu   *pmtud // nil while nothing is to be found out
 
 	reorder int64 // packets that may overtake one before it counts as lost
 	eighths int   // the same as time, in eighths of a round trip
@@ -180,6 +181,9 @@ func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack
 			r.owner.itemAcked(&p.items[i])
 		}
 		p.state = packetAcked
+		if r.mtu != nil && r.mtu.onAcked(now, n, int(p.size), p.mtu) {
+			r.cc.setPacketSize(r.mtu.size)
+		}
 	}
 	return nil
 }
@@ -221,6 +225,9 @@ func (r *recovery) detect(now instant) {
 		}
 		r.sent.land(p, packetLost)
 		r.lostPackets++
+		if r.mtu != nil {
+			r.mtu.onLost(now, n, int(p.size), p.mtu)
+		}
 		if !p.mtu {
 			loss.bytes += int(p.size)
 			loss.sentAt = max(loss.sentAt, p.at)
@@ -228,6 +235,9 @@ func (r *recovery) detect(now instant) {
 		for i := range p.items {
 			r.owner.itemLost(&p.items[i])
 		}
+	}
+	if r.mtu != nil && r.mtu.endLosses(now) {
+		r.cc.setPacketSize(r.mtu.size)
 	}
 	if loss.bytes > 0 {
 		loss.inFlight = r.sent.inFlight
@@ -279,16 +289,20 @@ func (r *recovery) timeout(now instant) {
 	// Two packets, with what has waited longest: a bare PING would only learn
 	// that it has to be sent again.
 	r.probes = 2
-	found := 0
+	found, smallest := 0, maxPacketSize
 	for n := r.sent.unresolved; n < r.sent.next && found < 2; n++ {
 		p := r.sent.at(n)
 		if p.state != packetSent {
 			continue
 		}
 		found++
+		smallest = min(smallest, int(p.size))
 		for i := range p.items {
 			r.owner.itemLost(&p.items[i])
 		}
+	}
+	if r.mtu != nil && r.mtu.onTimeout(r.probeCount, smallest) {
+		r.cc.setPacketSize(r.mtu.size)
 	}
 }
 

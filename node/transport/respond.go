@@ -107,9 +107,14 @@ func (c *Conn) respond() {
 		run = e.cfg.Responder.Begin(e.clock.wall(e.clock.now()), from, conn)
 	}
 	reply, secrets, err := run.Next(e.clock.wall(e.clock.now()), m.bytes)
+	whole, link := false, 0
+	if secrets != nil {
+		whole, link = e.pathSizes(from)
+	}
 
 	c.mu.Lock()
 	defer c.flush()
+	c.st.whole, c.st.link = whole, link
 	c.run = run
 	if c.st.phase != phaseHandshake {
 		return

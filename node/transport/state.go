@@ -23,6 +23,7 @@ const (
 const (
 	closeCopies  = 3 // of a CLOSE that nobody answers
 	updatePeriod = time.Hour
+	restAfter    = 10 * time.Second // of silence, before memory is given back
 )
 
 // state is a connection without anything around it: no goroutine, no clock, no
@@ -62,6 +63,9 @@ type state struct {
 	}
 	highest int64 // the highest packet number opened
 
+	whole       bool // the socket never cuts datagrams, so that a path can be tested
+	link        int  // the longest packet that the first link takes; 0: not known
+	peerPacket  int  // the longest packet that the peer takes; 0 while it hasn't said
 	params      bool // ours have to be sent
 	cid         bool // our ID and reset token have to be sent
 	idle        time.Duration
@@ -70,6 +74,8 @@ type state struct {
 	lastAsked   instant // the first packet since then that asks for an answer
 	ping        bool
 	pacer       pacer
+	mtu         pmtud
+	unasked     int // bytes sent since the last packet that asked for an acknowledgement at once
 	datagrams   [][]byte
 	arrived     [][]byte // unreliable messages for the application
 	closePacket []byte
@@ -89,6 +95,7 @@ func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPor
 	c.idle = idle
 	c.lastHeard = now
 	c.recovery = newRecovery(c, newBBR(basePacket))
+	c.mtu.init(basePacket, basePacket) // until the peer has said what it takes
 	c.credit.limit = connWindow
 	c.window = newReceiveWindow(connWindow, maxConnWindow)
 	c.streams.init(initiator)
@@ -250,11 +257,13 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 	case wire.SegmentTypeResponse:
 		c.onResponse(now, m.Challenge.Bytes)
 	case wire.SegmentTypeCid:
-		if m.Cid.Sequence == 0 && m.Cid.Id == c.peer {
+		if m.Cid.Id == c.peer {
 			token := m.Cid.Token
 			c.resetToken = &token
 		}
 	case wire.SegmentTypeParams:
+		c.peerPacket = int(min(m.Params.MaxPacket, wire.PacketMax))
+		c.searchMTU()
 		if m.Params.IdleMs > 0 {
 			c.idle = min(c.idle, time.Duration(min(m.Params.IdleMs, 1<<40))*time.Millisecond)
 		}
@@ -350,7 +359,19 @@ func (c *state) onResponse(now instant, b [8]byte) {
 		p.proven, p.challengeAt = true, 0
 		c.path, c.probing, c.fallback = *p, nil, nil
 		c.recovery.moved(now)
+		c.link = 0
+		c.searchMTU()
 	}
+}
+
+// searchMTU begins to look for the longest packets that the path takes.
+func (c *state) searchMTU() {
+	if !c.whole || c.peerPacket < basePacket {
+		return
+	}
+	c.mtu.init(c.link, c.peerPacket)
+	c.recovery.mtu = &c.mtu
+	c.recovery.cc.setPacketSize(c.mtu.size)
 }
 
 func (c *state) onClose(now instant, m *wire.CloseSegment) {
@@ -538,6 +559,9 @@ func (c *state) timeout(now instant) {
 		return
 	}
 	c.recovery.timeout(now)
+	if now.sub(max(c.lastHeard, c.lastAsked)) > restAfter {
+		c.recovery.sent.rest()
+	}
 	if c.dropAt.reached(now) {
 		c.keys.DropPrevious()
 		c.dropAt = 0

@@ -517,3 +517,39 @@ func TestConnsOwnNoGoroutine(t *testing.T) {
 		}
 	})
 }
+
+// Packets grow to what the path takes, and shrink when it becomes narrower.
+func TestPathMTU(t *testing.T) {
+	link := simnet.Link{Delay: 10 * time.Millisecond, Rate: 2_500_000, MTU: 1400}
+	size := func(c *Conn) int {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.st.mtu.size
+	}
+	simulate(t, 1, link, func(t *testing.T, w *world) {
+		w.serve()
+		c := w.dial(t)
+		transfer(t, c, 4<<20, time.Minute)
+		if got := size(c); got > 1400 || got < 1400-2*mtuExact {
+			t.Errorf("packets of %d bytes on a path that takes 1400", got)
+		}
+		link.MTU = 1250
+		w.net.SetLink(link)
+		transfer(t, c, 4<<20, time.Minute)
+		if got := size(c); got > 1250 {
+			t.Errorf("packets of %d bytes on a path that takes 1250", got)
+		}
+	})
+	// Loss alone doesn't make them shrink.
+	link.MTU, link.Loss = 1400, 0.05
+	simulate(t, 2, link, func(t *testing.T, w *world) {
+		w.serve()
+		c := w.dial(t)
+		for range 5 {
+			transfer(t, c, 2<<20, time.Minute)
+		}
+		if got := size(c); got < 1400-2*mtuExact {
+			t.Errorf("packets of %d bytes on a lossy path that takes 1400", got)
+		}
+	})
+}
