@@ -372,3 +372,22 @@ func TestAskServerKey(t *testing.T) {
 		t.Errorf("key %v from %v, %v; want the server's", key, from, err)
 	}
 }
+
+// "clock set −1 day / +1 day on client → no permanent lock-out, no acceptance
+// of expired": only the server's clock counts, and ours may be set while we
+// run.
+func TestAttack68WrongClocks(t *testing.T) {
+	w := newWorld(t)
+	alice := w.enter("Alice", func(cfg *client.Config) {
+		cfg.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
+	})
+	bob := w.enter("Bob", func(cfg *client.Config) {
+		cfg.Now = func() time.Time { return time.Now().Add(-25 * time.Hour) }
+	})
+	bob.told(bob.says("Alice", "yesterday"), client.Delivered)
+	alice.told(alice.says("Bob", "tomorrow"), client.Delivered)
+	if m := alice.gets("Bob", "yesterday"); time.Since(m.Sent).Abs() > time.Minute {
+		t.Errorf("sent at %v, want the server's time", m.Sent)
+	}
+	bob.gets("Alice", "tomorrow")
+}

@@ -101,7 +101,7 @@ func (c *Client) find(k *link, name string) {
 
 // dial makes a conn with a user to whom the server introduced us.
 func (c *Client) dial(ctx context.Context, name string, at wire.Located) (*transport.Conn, error) {
-	in := introduction(at.IntroId, at.IntroKey, c.user, name, c.cfg.Now(), at.LifeS)
+	in := introduction(at.IntroId, at.IntroKey, c.user, name, time.Now(), at.LifeS)
 	hands, err := classic.NewPeerInitiator(c.cfg.Random, in)
 	if err != nil {
 		return nil, err
@@ -145,6 +145,7 @@ func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
 	conn.SetKeepAlive(keepAlive)
 	d := &direct{conn: conn, out: make(chan letter, directWindow)}
 	ct.directs = append(ct.directs, d)
+	l.busy[ct] = struct{}{}
 	if ct.direct == nil || ct.direct.open == 0 {
 		ct.direct = d
 	}
@@ -158,7 +159,7 @@ func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
 // directLost takes a conn away. What was on it without a receipt goes by the
 // server; the recipient drops what he has already.
 func (l *loop) directLost(d *direct, why error) {
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		at := -1
 		for i, x := range ct.directs {
 			if x == d {

@@ -33,7 +33,7 @@ type link struct {
 func (l *loop) linked(in *login) {
 	again := l.version > 0
 	l.link = &link{conn: in.conn, acks: make(chan uint64, 1)}
-	l.skew = in.skew
+	l.loginAt, l.serverAt = in.at, in.serverAt
 	l.quietAt = l.cfg.Now().Add(quiet)
 	l.retry.reset()
 	l.retryAt = time.Time{}
@@ -81,14 +81,14 @@ func (l *loop) tryLater(why error) {
 	wait := l.retry.next(rand.Float64())
 	l.retryAt = l.cfg.Now().Add(wait)
 	l.emit(Lost{Why: why, Waiting: l.waiting(), Retry: wait})
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		l.sayQueued(ct)
 	}
 }
 
 // waiting counts the messages that nobody but us has.
 func (l *loop) waiting() (n int) {
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		for _, o := range ct.out.queue {
 			if o.place != placeHeld {
 				n++
@@ -224,13 +224,14 @@ func (c *Client) newManifest(signed []byte) {
 		case err != nil:
 			l.emit(Notice{"cannot store the new list of keys: " + err.Error()})
 		default:
-			l.takeEntries(&login{manifest: m, peers: peers, changed: changed, skew: l.skew})
+			l.takeEntries(&login{manifest: m, peers: peers, changed: changed})
 		}
 	})
 }
 
-// serverNow is the time by the server's clock, the only one that counts.
-func (l *loop) serverNow() time.Time { return l.cfg.Now().Add(l.skew) }
+// serverNow is the time by the server's clock, the only one that counts. Ours
+// only says how long ago the login was, so it may be set while we run.
+func (l *loop) serverNow() time.Time { return l.serverAt.Add(l.cfg.Now().Sub(l.loginAt)) }
 
 // ask makes a request of the server. A server that does not answer has lost
 // the session.

@@ -27,7 +27,8 @@ type login struct {
 	manifest *directory.Manifest
 	peers    []profile.Peer // after manifest was taken into the profile
 	changed  []string       // the users whose key changed with it
-	skew     time.Duration  // the server's clock less ours
+	at       time.Time      // by our clock
+	serverAt time.Time      // the same by the server's
 }
 
 // firstLogin opens the socket and logs in at the first of the addresses that
@@ -267,7 +268,7 @@ func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.Clien
 	}
 	in.control.SetDeadline(time.Time{})
 	in.identity = hands.Identity()
-	in.skew = session.ServerTime.Sub(c.cfg.Now())
+	in.at, in.serverAt = c.cfg.Now(), session.ServerTime
 	if in.manifest, err = directory.Verify(c.cfg.ServerKey, signed); err != nil {
 		return &DirectoryError{err}
 	}

@@ -15,20 +15,22 @@ import (
 type loop struct {
 	*Client
 
-	link    *link         // the session with the server; nil while there is no contact
-	skew    time.Duration // the server's clock less ours
-	version uint64        // of the manifest that counts
-	stored  uint64        // the last position of our mailbox that is on our disk
-	retry   backoff
-	retryAt time.Time // when to log in again; zero while there is contact or a login runs
+	link     *link     // the session with the server; nil while there is no contact
+	loginAt  time.Time // by our clock
+	serverAt time.Time // the same by the server's
+	version  uint64    // of the manifest that counts
+	stored   uint64    // the last position of our mailbox that is on our disk
+	retry    backoff
+	retryAt  time.Time // when to log in again; zero while there is contact or a login runs
 
-	contacts  map[string]*contact // by folded name
-	pending   []Event             // not taken by the reader yet
-	unsaved   records             // not on disk yet
-	recording bool                // some are being written
-	drains    []chan struct{}     // closed when everything is settled
-	quietAt   time.Time           // when what waited in our mailbox has surely come
-	over      error               // why the client gave up; nil while it goes on
+	contacts  map[string]*contact   // by folded name
+	busy      map[*contact]struct{} // those that are not idle
+	pending   []Event               // not taken by the reader yet
+	unsaved   records               // not on disk yet
+	recording bool                  // some are being written
+	drains    []chan struct{}       // closed when everything is settled
+	quietAt   time.Time             // when what waited in our mailbox has surely come
+	over      error                 // why the client gave up; nil while it goes on
 }
 
 // A contact is another user, and everything between him and us.
@@ -46,9 +48,14 @@ type contact struct {
 	retryAt time.Time // when the server takes messages to him again
 }
 
+// idle reports whether nothing about the contact is under way.
+func (ct *contact) idle() bool {
+	return len(ct.out.queue) == 0 && len(ct.in.held) == 0 && len(ct.directs) == 0
+}
+
 // newLoop makes the loop with what the profile holds.
 func newLoop(ctx context.Context, c *Client) (*loop, error) {
-	l := &loop{Client: c, contacts: make(map[string]*contact)}
+	l := &loop{Client: c, contacts: make(map[string]*contact), busy: make(map[*contact]struct{})}
 	peers, err := c.cfg.Profile.Peers(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("client: read the known keys: %w", err)
@@ -80,9 +87,9 @@ func (l *loop) restore(o profile.Outgoing) {
 		l.fail(nil, out, "no such user on this server any more")
 	case o.State == profile.Sent:
 		out.place, out.state, out.held = placeHeld, Sent, true
-		ct.out.add(out)
+		l.add(ct, out)
 	default:
-		ct.out.add(out)
+		l.add(ct, out)
 	}
 }
 
@@ -130,7 +137,11 @@ func (l *loop) timeouts(now time.Time) {
 	if !l.retryAt.IsZero() && !now.Before(l.retryAt) {
 		l.relink()
 	}
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
+		if ct.idle() {
+			delete(l.busy, ct)
+			continue
+		}
 		l.show(ct, ct.in.timeout(now))
 		if d := ct.direct; d != nil && !d.due.IsZero() && !now.Before(d.due) {
 			l.directLost(d, errors.New("no receipt in time"))
@@ -151,7 +162,7 @@ func (l *loop) untilNext(now time.Time) time.Duration {
 	if len(l.drains) > 0 && now.Before(l.quietAt) {
 		sooner(l.quietAt)
 	}
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		sooner(ct.in.due)
 		if ct.out.next() != nil {
 			sooner(ct.out.route.deadline())

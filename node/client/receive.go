@@ -145,6 +145,9 @@ func (c *Client) refuse(p parcel, v verdict, from string, why error) {
 
 // show emits what is in order now.
 func (l *loop) show(ct *contact, ready []inOrder) {
+	if len(ct.in.held) > 0 {
+		l.busy[ct] = struct{}{}
+	}
 	for _, r := range ready {
 		if r.missing > 0 {
 			l.emit(Gap{From: ct.name, Missing: r.missing})
@@ -218,6 +221,6 @@ func (c *Client) replayOne(in profile.Incoming) {
 
 // introduced takes the news that somebody will dial us.
 func (c *Client) introduced(in wire.Introduce) {
-	now := c.cfg.Now()
+	now := time.Now()                                                                        // as the transport, which will ask for it
 	c.intros.Add(now, introduction(in.IntroId, in.IntroKey, c.user, in.From, now, in.LifeS)) // full: he goes by the server
 }

@@ -66,7 +66,7 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 	}
 	return o.id, c.do(context.WithoutCancel(ctx), func(l *loop) {
 		ct := l.contacts[keys.Fold(recipient.Name)]
-		ct.out.add(o)
+		l.add(ct, o)
 		l.pump(ct)
 		if l.link == nil && ct.direct == nil {
 			l.sayQueued(ct)
@@ -78,9 +78,15 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 // disk until it has left.
 const keepSealed = 16 << 10
 
+// add puts a message into the conversation with a user.
+func (l *loop) add(ct *contact, o *outgoing) {
+	ct.out.add(o)
+	l.busy[ct] = struct{}{}
+}
+
 // pumpAll sends on to everybody.
 func (l *loop) pumpAll() {
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		l.pump(ct)
 	}
 }
@@ -271,7 +277,7 @@ func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 	var open []Unsettled
 	err := c.do(context.WithoutCancel(ctx), func(l *loop) {
 		l.drains = slices.DeleteFunc(l.drains, func(s chan struct{}) bool { return s == settled })
-		for _, ct := range l.contacts {
+		for ct := range l.busy {
 			for _, o := range ct.out.queue {
 				if !o.settled(ct.online) {
 					open = append(open, Unsettled{o.id, o.to, o.state, o.place == placeHeld})
@@ -288,7 +294,7 @@ func (l *loop) checkDrains(now time.Time) {
 	if len(l.drains) == 0 || now.Before(l.quietAt) || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
 		return
 	}
-	for _, ct := range l.contacts {
+	for ct := range l.busy {
 		for _, o := range ct.out.queue {
 			if !o.settled(ct.online) {
 				return
