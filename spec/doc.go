@@ -61,6 +61,18 @@ The ceiling of <a..b> sets the width of the length in front: one byte up to 255,
 to 65535 and so on. As in the RFCs, lengths count bytes: "uint32 x[4]" is one number,
 and the compiler warns of it. What follows x[..] must have a fixed size.
 
+# What no grammar says well
+
+	extern DomainName;            a type of bytes of which only Go code knows where it ends: []byte
+
+Its package has a function, written by a person, that says how many bytes at the front of b a
+value takes, or an error over one of the sentinels of package codec:
+
+	func DomainNameLength(b []byte) (n int, err error)
+
+It is called to decode and, with the value itself, to encode. The interpreter has no such
+function unless types.Extern.Length is set, so "wiregen decode" stops at an extern field.
+
 # Lengths and counts that stand elsewhere
 
 	uint16 length;  opaque x[length];                 x has length bytes

@@ -36,7 +36,6 @@ const (
 	NoDefault   Code = "no-default"
 	BadChecksum Code = "bad-checksum"
 	BadIf       Code = "bad-condition"
-	Unsupported Code = "unsupported"
 	LooksCount  Code = "looks-like-a-count"
 )
 
@@ -50,5 +49,5 @@ var Codes = []Code{
 	Duplicate, Undeclared, NotAType, NotAConst, GoName,
 	BadAttribute,
 	BadWidth, BadRange, Unaligned, Greedy, ZeroSize, Cycle, BadConst, BadLength,
-	BadDerived, BadSelect, BadLabel, NoDefault, BadChecksum, BadIf, Unsupported, LooksCount,
+	BadDerived, BadSelect, BadLabel, NoDefault, BadChecksum, BadIf, LooksCount,
 }

@@ -11,6 +11,7 @@ import (
 
 	"sotto/gen"
 	"sotto/gen/diag"
+	"sotto/gen/examples"
 	"sotto/gen/interp"
 	"sotto/gen/types"
 	"sotto/wire/codec"
@@ -38,6 +39,16 @@ func init() {
 	}
 	for _, s := range p.Structs() {
 		structs[s.Name] = s
+	}
+	p.Lookup("DomainName").(*types.Extern).Length = func(b []byte) (int, string) {
+		n, err := examples.DomainNameLength(b)
+		switch {
+		case errors.Is(err, codec.ErrShort):
+			return 0, string(interp.Short)
+		case err != nil:
+			return 0, string(interp.Range)
+		}
+		return n, ""
 	}
 	reasons := map[interp.Reason]error{
 		interp.Short: codec.ErrShort, interp.Trailing: codec.ErrTrailing, interp.Range: codec.ErrRange, interp.Const: codec.ErrConst,
@@ -97,5 +108,35 @@ func TestCaptures(t *testing.T) {
 				checkCut(t, c, in[:n])
 			}
 		})
+	}
+}
+
+// TestDomainName resolves the names of the DNS answer among the captures.
+func TestDomainName(t *testing.T) {
+	message, err := hex.DecodeString("abcd81800001000200000000" + "03777777076578616d706c6503636f6d00" + "00010001" +
+		"c00c000500010000003c0006036e6577c010" + "c02d000100010000003c0004c0000201")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var m examples.DnsMessage
+	if err := m.UnmarshalBinary(message); err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct {
+		name examples.DomainName
+		want string
+	}{
+		{m.Questions[0].Name, "www.example.com."},
+		{m.Answers[0].Name, "www.example.com."},
+		{m.Answers[0].Ns.Target, "new.example.com."},
+		{m.Answers[1].Name, "new.example.com."},
+	} {
+		if got, err := tt.name.In(message); err != nil || got != tt.want {
+			t.Errorf("%x: got %q, %v, want %q", []byte(tt.name), got, err, tt.want)
+		}
+	}
+	// A pointer to itself has no end.
+	if got, err := examples.DomainName([]byte{0xc0, 0x0c}).In([]byte("............\xc0\x0c")); err == nil {
+		t.Errorf("a pointer to itself gave %q", got)
 	}
 }

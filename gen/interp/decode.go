@@ -391,6 +391,21 @@ func decodeValue(t types.Type, r *reader, path string, depth, size int) (*Value,
 			return decodeType(t.Elem, r, path, depth, size)
 		}
 		return nil, fail(path, at, Range, "presence is neither 0 nor 1")
+	case *types.Extern:
+		at := r.pos
+		if t.Length == nil {
+			return nil, fail(path, at, Extern, "only Go code knows where a %s ends", t.Name)
+		}
+		n, reason := t.Length(r.in[r.pos/8 : r.end/8])
+		switch {
+		case reason != "":
+			return nil, fail(path, at, Reason(reason), "no %s", t.Name)
+		case n > r.left()/8:
+			return nil, fail(path, at, Short, "%d bytes, %d left", n, r.left()/8)
+		case n < 1:
+			return nil, fail(path, at, Range, "no bytes")
+		}
+		return &Value{Kind: Bytes, Bytes: r.bytes(n)}, nil
 	case *types.Vector:
 		return decodeVector(t, r, path, depth, size)
 	case *types.Struct:

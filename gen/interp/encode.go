@@ -233,6 +233,15 @@ func encodeType(t types.Type, v *Value, w *writer, path string, depth int) *Erro
 		}
 		w.put(1, 8)
 		return encodeType(t.Elem, v, w, path, depth)
+	case *types.Extern:
+		if t.Length == nil {
+			return fail(path, w.bits, Extern, "only Go code knows what a %s is", t.Name)
+		}
+		if n, reason := t.Length(v.Bytes); v.Kind != Bytes || reason != "" || n != len(v.Bytes) {
+			return fail(path, w.bits, Range, "no %s", t.Name)
+		}
+		w.bytes(v.Bytes)
+		return nil
 	case *types.Vector:
 		return encodeVector(t, v, w, path, depth)
 	case *types.Struct:

@@ -15,6 +15,9 @@ const (
 	Checksum     Reason = "checksum"
 	NotCanonical Reason = "not canonical"
 	UTF8         Reason = "utf8"
+
+	// Extern is a value of an extern type whose Go code isn't there.
+	Extern Reason = "extern"
 )
 
 // An Error says what was wrong with bytes or with a value, and where.

@@ -47,6 +47,8 @@ func writeJSON(b *bytes.Buffer, t types.Type, v *Value) {
 			}
 		}
 		writeNumber(b, v.Uint)
+	case *types.Extern:
+		writeString(b, hex.EncodeToString(v.Bytes))
 	case *types.Optional:
 		writeJSON(b, t.Elem, v)
 	case *types.Vector:
@@ -177,6 +179,13 @@ func fromJSON(t types.Type, tree any, path string) (*Value, error) {
 			return bad("a name of " + t.Name + " or a number")
 		}
 		return &Value{Kind: Uint, Uint: n}, nil
+	case *types.Extern:
+		s, ok := tree.(string)
+		if !ok {
+			return bad("hex")
+		}
+		in, err := hex.DecodeString(s)
+		return &Value{Kind: Bytes, Bytes: in}, err
 	case *types.Optional:
 		if tree == nil {
 			return &Value{Kind: Absent}, nil

@@ -146,8 +146,7 @@ func (c *checker) resolveDecl(d syntax.Decl) {
 	case *syntax.ConstDecl:
 		name = d.Name.Name
 	case *syntax.ExternDecl:
-		c.errs.Add(diag.Unsupported, d.Name.Span, "extern types are not supported yet")
-		return
+		name = d.Name.Name
 	default:
 		return
 	}
@@ -183,6 +182,8 @@ func (c *checker) resolve(e *entry) Decl {
 	case *syntax.ConstDecl:
 		v, _ := c.number(d.Value)
 		e.decl = &Const{Name: d.Name.Name, Doc: d.Doc, Value: v, Span: d.Name.Span}
+	case *syntax.ExternDecl:
+		e.decl = &Extern{Name: d.Name.Name, Doc: d.Doc, Span: d.Name.Span}
 	case *syntax.TypeDecl:
 		f := d.Field
 		a := &Alias{Name: f.Name.Name, Doc: f.Doc, Span: f.Name.Span}

@@ -18,7 +18,7 @@ type File struct {
 	Decls []Decl
 }
 
-// A Decl is *Struct, *Enum, *Alias or *Const.
+// A Decl is *Struct, *Enum, *Alias, *Extern or *Const.
 type Decl interface {
 	DeclName() string
 	Where() diag.Span
@@ -57,7 +57,7 @@ type Const struct {
 	Span      diag.Span
 }
 
-// A Type is *Int, *Enum, *Varint, *Alias, *Vector, *Optional or *Struct.
+// A Type is *Int, *Enum, *Varint, *Alias, *Vector, *Optional, *Extern or *Struct.
 type Type interface {
 	// Size returns how many bits the encoding may take.
 	Size() Size
@@ -157,6 +157,18 @@ type Alias struct {
 	Type      Type
 	Secret    bool
 	Span      diag.Span
+}
+
+// An Extern is a type of which only Go code knows where a value ends: "extern
+// DomainName;". A value is its bytes.
+type Extern struct {
+	Name, Doc string
+	Span      diag.Span
+
+	// Length says how many bytes at the front of b a value takes, at least one, or
+	// why there is none: a reason of package interp. It is nil in a program that has
+	// just been checked; who wants the interpreter to read such values sets it.
+	Length func(b []byte) (n int, reason string)
 }
 
 // A Vector is a run of elements.
@@ -389,10 +401,12 @@ func (*Pad) member()    {}
 func (d *Const) DeclName() string  { return d.Name }
 func (d *Enum) DeclName() string   { return d.Name }
 func (d *Alias) DeclName() string  { return d.Name }
+func (d *Extern) DeclName() string { return d.Name }
 func (d *Struct) DeclName() string { return d.Name }
 func (d *Const) Where() diag.Span  { return d.Span }
 func (d *Enum) Where() diag.Span   { return d.Span }
 func (d *Alias) Where() diag.Span  { return d.Span }
+func (d *Extern) Where() diag.Span { return d.Span }
 func (d *Struct) Where() diag.Span { return d.Span }
 
 // Resolve returns the type behind any aliases.

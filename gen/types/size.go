@@ -1,5 +1,8 @@
 package types
 
+// Size of an extern: at least a byte.
+func (t *Extern) Size() Size { return Size{8, Unlimited} }
+
 // Size returns the bits of the integer.
 func (t *Int) Size() Size { return Size{int64(t.Bits), int64(t.Bits)} }
 

@@ -93,6 +93,8 @@ func (w *writer) typ(t types.Type) {
 		if t.Any {
 			w.printf(" of any form")
 		}
+	case *types.Extern:
+		w.printf("extern %s", t.Name)
 	case *types.Optional:
 		w.printf("optional ")
 		w.typ(t.Elem)

@@ -119,6 +119,20 @@ func Uneven(message, field string, at, n, size int) error {
 	return Short(message, Index(field, n/size), at+n-n%size, n%size, size)
 }
 
+// BadExtern says that a value of an extern type, with have bytes left for it, is refused
+// with err or has no possible length n.
+//
+//go:noinline
+func BadExtern(message, field string, at, have, n int, err error) error {
+	if err != nil {
+		return &Error{message, field, at, err}
+	}
+	if n > have {
+		return ShortBy(message, field, at, have, uint64(n))
+	}
+	return Mismatch(message, field, at, uint64(have), uint64(max(n, 0)))
+}
+
 // Fail says no more than the kind of error.
 //
 //go:noinline

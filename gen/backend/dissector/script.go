@@ -127,6 +127,8 @@ func (w *script) field(s *types.Struct, name string, t types.Type) {
 		w.field(s, name, t.Elem)
 	case *types.Struct:
 		w.line("field(%q, \"none\", %q)", k, name)
+	case *types.Extern:
+		w.line("field(%q, \"bytes\", %q)", k, name)
 	case *types.Vector:
 		if t.Length.Kind == types.Prefixed {
 			w.field(s, name+"_length", t.Length.Prefix)

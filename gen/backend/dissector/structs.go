@@ -238,6 +238,9 @@ func (w *script) value(k, name string, t types.Type, into string) {
 		w.line("end")
 	case *types.Struct:
 		w.line("c:under(f[%q], structs.%s)", k, t.Name)
+	case *types.Extern:
+		w.line("c:bytes(f[%q], %q, c:left() / 8)", k, name)
+		w.line("malformed(\"only Go code knows where a %s ends\")", t.Name)
 	case *types.Vector:
 		size := ""
 		switch t.Length.Kind {

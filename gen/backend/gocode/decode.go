@@ -305,6 +305,8 @@ func (g *generator) aliases(s *types.Struct, seen map[*types.Struct]bool) bool {
 			return visit(t.Elem)
 		case *types.Optional:
 			return visit(t.Elem)
+		case *types.Extern:
+			return true
 		case *types.Struct:
 			return g.aliases(t, seen)
 		}

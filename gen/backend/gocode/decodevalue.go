@@ -18,6 +18,8 @@ func (g *generator) zero(t types.Type) string {
 		return "0"
 	case *types.Optional:
 		return "nil"
+	case *types.Extern:
+		return "nil"
 	case *types.Vector:
 		if u.Text {
 			return `""`
@@ -142,6 +144,13 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 		g.p("default:")
 		g.fail("codec.Above(%s, %s, %s, uint64(%s[0]), 1)", g.fn.name, path, c.first, c.name)
 		g.p("}")
+	case *types.Extern:
+		g.set("n, err", fmt.Sprintf("%s(%s)", lengthFunc(u), c.name))
+		g.p("if err != nil || n < 1 || n > len(%s) {", c.name)
+		g.fail("codec.BadExtern(%s, %s, %s, len(%s), n, err)", g.fn.name, path, c.first, c.name)
+		g.p("}")
+		g.p("%s = %s(%s[:n:n])", dst, goType, c.name)
+		g.p("%s = %s[n:]", c.name, c.name)
 	case *types.Vector:
 		d.vector(t, u, dst, path, c)
 	}

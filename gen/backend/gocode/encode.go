@@ -169,6 +169,12 @@ func (e *encoding) value(t types.Type, src, path string) {
 		e.value(u.Elem, g.deref(u.Elem, src), path)
 		g.pop()
 		g.p("}")
+	case *types.Extern:
+		n := g.fresh("n")
+		g.p("if %s, bad := %s(%s); bad != nil || %s != len(%s) {", n, lengthFunc(u), src, n, src)
+		e.fail("codec.BadExtern(%s, %s, %s, len(%s), %s, bad)", g.fn.name, path, at, src, n)
+		g.p("}")
+		g.p("b = append(b, %s...)", src)
 	case *types.Vector:
 		e.vector(t, u, src, path)
 	}

@@ -86,6 +86,10 @@ func (g *generator) decl(d types.Decl) {
 	case *types.Alias:
 		g.comment(d.Doc, "")
 		g.p("type %s %s\n", g.names.of(d), g.goType(d.Type))
+	case *types.Extern:
+		g.comment(d.Doc, "")
+		g.p("//\n// %s, which is not generated, says where one ends.", lengthFunc(d))
+		g.p("type %s []byte\n", g.names.of(d))
 	case *types.Struct:
 		g.structType(d)
 		g.size(d)

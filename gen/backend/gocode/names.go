@@ -138,6 +138,10 @@ func uintBits(n int) int {
 	return 64
 }
 
+// lengthFunc is the function, written by a person, that says where a value of an extern type
+// ends.
+func lengthFunc(t *types.Extern) string { return GoName(t) + "Length" }
+
 // goType returns the Go type of a value of t.
 func (g *generator) goType(t types.Type) string {
 	switch t := t.(type) {
@@ -153,6 +157,8 @@ func (g *generator) goType(t types.Type) string {
 	case *types.Alias:
 		return g.names.of(t)
 	case *types.Struct:
+		return g.names.of(t)
+	case *types.Extern:
 		return g.names.of(t)
 	case *types.Optional:
 		return "*" + g.goType(t.Elem)

@@ -158,6 +158,8 @@ func (g *generator) sizeExpr(t types.Type, src string) string {
 		return fmt.Sprintf("%s(%s)", sizeFunc(u), g.toUint(t, src, 64))
 	case *types.Struct:
 		return src + ".Size()"
+	case *types.Extern:
+		return fmt.Sprintf("len(%s)", src)
 	case *types.Vector:
 		size := u.Elem.Size()
 		if !size.Fixed() {

@@ -89,6 +89,8 @@ func (g *generator) textValue(t types.Type, src string) {
 		g.p("b = append(b, %s.String()...)", src)
 	case *types.Struct:
 		g.p("b = %s.appendText(b)", src)
+	case *types.Extern:
+		g.p("b = codec.AppendBytes(b, %s)", src)
 	case *types.Optional:
 		g.p("if %s == nil {", src)
 		g.p("b = append(b, \"none\"...)")

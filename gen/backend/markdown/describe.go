@@ -20,8 +20,8 @@ func describe(t types.Type) string {
 		return varint(t)
 	case *types.Optional:
 		return "one byte: 0, or 1 and then " + describe(t.Elem)
-	case *types.Struct:
-		return link(t)
+	case *types.Struct, *types.Extern:
+		return link(t.(types.Decl))
 	case *types.Vector:
 		return vector(t)
 	}

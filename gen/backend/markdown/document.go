@@ -56,6 +56,10 @@ func (d *document) file(f *types.File) {
 			d.structure(decl)
 		case *types.Enum:
 			d.enum(decl)
+		case *types.Extern:
+			d.heading(decl.Name)
+			d.prose(decl.Doc)
+			d.printf("It says itself where it ends, in a way that this notation can't tell.\n\n")
 		case *types.Alias:
 			d.heading(decl.Name)
 			d.prose(decl.Doc)
