@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"sotto/fuzz/grammar"
 	"sotto/gen"
 	"sotto/gen/diag"
 )
@@ -98,7 +99,7 @@ func agree(t *testing.T, root string, seed uint64, specs int) {
 	random := rand.New(rand.NewPCG(seed, 8))
 	var text strings.Builder
 	for i := 0; i < specs; {
-		one := writeSpec(randomBytes(random, 40+random.IntN(160)), fmt.Sprintf("R%d", i))
+		one := grammar.Spec(randomBytes(random, 40+random.IntN(160)), fmt.Sprintf("R%d", i))
 		if p := compileText(t, one); p != nil {
 			text.WriteString(one)
 			i++

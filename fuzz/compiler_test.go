@@ -3,8 +3,11 @@ package fuzz
 import (
 	"bytes"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"sotto/fuzz/grammar"
+	"sotto/gen"
 	"sotto/gen/diag"
 	"sotto/gen/interp"
 	"sotto/gen/syntax"
@@ -38,7 +41,7 @@ func FuzzCompilerText(f *testing.F) {
 	f.Add("/* doc */ const A = 2^3-1; opaque H[A]; extend E { c(3), }; import \"x.wire\";")
 	random := rand.New(rand.NewPCG(1, 2))
 	for i := range 20 {
-		f.Add(writeSpec(randomBytes(random, 20*i), ""))
+		f.Add(grammar.Spec(randomBytes(random, 20*i), ""))
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 1<<14 {
@@ -57,11 +60,22 @@ func FuzzCompilerGrammar(f *testing.F) {
 		f.Add(randomBytes(random, 10*i), []byte("some bytes to decode"))
 	}
 	f.Fuzz(func(t *testing.T, choices, in []byte) {
-		text := writeSpec(choices, "")
+		text := grammar.Spec(choices, "")
 		if p := compileText(t, text); p != nil {
 			interpret(t, p, in, text)
+			emitAll(t, text)
 		}
 	})
+}
+
+// emitAll gives a valid spec to every backend. Two things of it may want the same name in Go; nothing else can go wrong.
+func emitAll(t *testing.T, text string) {
+	t.Helper()
+	sources := []*diag.Source{{Name: "fuzz.wire", Text: text}}
+	_, err := gen.Compile(sources, gen.Options{Package: "x", Codecs: "sotto/fuzz/y", Title: "Fuzz", Root: "S0", Emit: gen.Kinds})
+	if err != nil && !strings.Contains(err.Error(), "[go-name]") {
+		t.Fatalf("%v\n%s", err, text)
+	}
 }
 
 // TestRandomSpecs sees to it that most of the specs that the grammar gives are valid, and interprets them.
@@ -70,10 +84,13 @@ func TestRandomSpecs(t *testing.T) {
 	valid := 0
 	const specs = 300
 	for range specs {
-		text := writeSpec(randomBytes(random, 100), "")
+		text := grammar.Spec(randomBytes(random, 100), "")
 		if p := compileText(t, text); p != nil {
 			valid++
 			interpret(t, p, randomBytes(random, 40), text)
+			if valid < 40 {
+				emitAll(t, text)
+			}
 		}
 		if t.Failed() {
 			t.Fatal(text)

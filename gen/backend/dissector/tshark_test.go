@@ -5,12 +5,14 @@ import (
 	"encoding/binary"
 	"encoding/xml"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"sotto/fuzz/grammar"
 	"sotto/gen/backend/dissector"
 	"sotto/gen/backend/vectors"
 	"sotto/gen/diag"
@@ -26,9 +28,38 @@ func TestTshark(t *testing.T) {
 		t.Skip("no tshark here")
 	}
 	t.Run("forms", func(t *testing.T) { compare(t, tshark, compile(t, "testdata/*.wire")) })
+	t.Run("random", func(t *testing.T) { compare(t, tshark, randomSpecs(t, 11, 25)) })
 	t.Run("spec", func(t *testing.T) {
 		compare(t, tshark, compile(t, "../../../spec/*.wire", "../../../spec/classic/*.wire"))
 	})
+}
+
+// randomSpecs checks a program of so many random specs.
+func randomSpecs(t *testing.T, seed uint64, specs int) *types.Program {
+	t.Helper()
+	random := rand.New(rand.NewPCG(seed, 9))
+	check := func(text string) (*types.Program, error) {
+		var errs diag.List
+		p := types.Check([]*syntax.File{syntax.Parse(&diag.Source{Name: "random.wire", Text: text}, &errs)}, &errs)
+		return p, errs.Err()
+	}
+	text := ""
+	for i := 0; i < specs; {
+		choices := make([]byte, 40+random.IntN(120))
+		for j := range choices {
+			choices[j] = byte(random.Uint32())
+		}
+		one := grammar.Spec(choices, fmt.Sprintf("R%d", i))
+		if _, err := check(one); err == nil {
+			text += one
+			i++
+		}
+	}
+	p, err := check(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // compare runs tshark over a capture of samples.

@@ -1,13 +1,11 @@
-package fuzz
+package grammar
 
 import (
 	"fmt"
 	"strings"
 )
 
-// A writer of specs turns bytes into the text of a spec that follows the grammar and, mostly, all other rules. Each
-// choice takes one byte of the input, so that a fuzzer that changes a byte changes one thing; when none is left the first
-// choice is taken.
+// A specWriter turns bytes into text.
 type specWriter struct {
 	in     []byte
 	out    strings.Builder
@@ -33,8 +31,8 @@ type specStruct struct {
 	sum    bool // has a checksum
 }
 
-// writeSpec returns the text of a spec.
-func writeSpec(in []byte, prefix string) string {
+// Spec returns the text of a spec. All its names begin with the prefix.
+func Spec(in []byte, prefix string) string {
 	w := &specWriter{in: in, prefix: prefix}
 	for range 1 + w.pick(3) {
 		w.enum()
