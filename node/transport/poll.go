@@ -103,9 +103,9 @@ func (c *state) wants(now instant) bool {
 func (c *state) packetSize() int { return c.mtu.size }
 
 // pollProbe makes a packet that tests how long packets may be on the path. It is
-// worth one only when there is much to send.
+// worth one only while much is being sent: chat needs no long packets.
 func (c *state) pollProbe(now instant, buf []byte) int {
-	if c.recovery.mtu == nil || !c.more() {
+	if c.recovery.mtu == nil || !c.more() || c.recovery.sent.inFlight < fewInFlight*basePacket {
 		return 0
 	}
 	size := c.mtu.wanted(now)
