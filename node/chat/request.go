@@ -114,10 +114,12 @@ func WriteReply(s io.WriteCloser, reply *wire.Reply) error {
 	return s.Close()
 }
 
-// Refuse returns the reply that refuses a request.
+// Refuse returns the reply that refuses a request. The time to try again is
+// rounded up: 0 means never.
 func Refuse(code wire.RefusedCode, retry time.Duration) *wire.Reply {
+	ms := (min(retry, time.Hour) + time.Millisecond - 1).Milliseconds()
 	return &wire.Reply{
 		Type:    wire.ReplyTypeRefused,
-		Refused: wire.Refused{Code: code, RetryMs: uint32(min(retry, time.Hour).Milliseconds())},
+		Refused: wire.Refused{Code: code, RetryMs: uint32(ms)},
 	}
 }

@@ -56,6 +56,18 @@ func TestAskAndAnswer(t *testing.T) {
 	}
 }
 
+// "retry_ms: 0 where trying again is no use": a wait of a part of a millisecond
+// is not 0.
+func TestRefuseRoundsUp(t *testing.T) {
+	for in, want := range map[time.Duration]uint32{
+		0: 0, 1: 1, time.Millisecond: 1, time.Millisecond + 1: 2, 48 * time.Hour: 3_600_000,
+	} {
+		if got := Refuse(wire.RefusedCodeRateLimited, in).Refused.RetryMs; got != want {
+			t.Errorf("Refuse(%v) says %d ms, want %d", in, got, want)
+		}
+	}
+}
+
 // Every code has words of its own.
 func TestRefusalsSayWhy(t *testing.T) {
 	seen := make(map[string]wire.RefusedCode)

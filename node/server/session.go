@@ -65,6 +65,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 		return
 	}
 
+	conn.SetKeepAlive(srv.limits.Idle / 3) // who does not answer that is gone
 	begun := srv.clock()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
