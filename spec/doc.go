@@ -150,6 +150,6 @@ those types.
 package spec
 
 //go:generate go tool wiregen fmt -w .
-//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto -lua packet.lua .
-//go:generate go tool wiregen -o ../fuzz -pkg fuzz -emit fuzz -codecs sotto/wire .
-//go:generate go tool wiregen -o vectors -emit vectors .
+//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto -lua packet.lua packet.wire segment.wire session.wire classic chat.wire store.wire
+//go:generate go tool wiregen -o ../fuzz -pkg fuzz -emit fuzz -codecs sotto/wire packet.wire segment.wire session.wire classic chat.wire store.wire
+//go:generate go tool wiregen -o vectors -emit vectors packet.wire segment.wire session.wire classic chat.wire store.wire

@@ -17,6 +17,7 @@ import (
 // A directive is one go:generate line of doc.go.
 type directive struct {
 	dir     string
+	args    []string // files and folders
 	options gen.Options
 }
 
@@ -50,25 +51,28 @@ func directives(t *testing.T) []directive {
 			t.Fatalf("%s: %v", line, err)
 		}
 		d.options.Emit = strings.Split(*emit, ",")
+		d.args = set.Args()
 		all = append(all, d)
 	}
 	return all
 }
 
-// sources reads all .wire files, in the order of wiregen.
-func sources(t *testing.T) []*diag.Source {
+// sources reads the .wire files that some arguments name, in the order of wiregen.
+func sources(t *testing.T, args ...string) []*diag.Source {
 	t.Helper()
 	var all []*diag.Source
-	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || filepath.Ext(path) != ".wire" {
+	for _, arg := range args {
+		err := filepath.WalkDir(arg, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || d.IsDir() || filepath.Ext(path) != ".wire" {
+				return err
+			}
+			text, err := os.ReadFile(path)
+			all = append(all, &diag.Source{Name: filepath.ToSlash(path), Text: string(text)})
 			return err
+		})
+		if err != nil {
+			t.Fatal(err)
 		}
-		text, err := os.ReadFile(path)
-		all = append(all, &diag.Source{Name: filepath.ToSlash(path), Text: string(text)})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return all
 }
@@ -80,7 +84,11 @@ func TestGenerated(t *testing.T) {
 		t.Fatal("no go:generate line in doc.go")
 	}
 	for _, d := range all {
-		outputs, err := gen.Compile(sources(t), d.options)
+		named := sources(t, d.args...)
+		if n := len(sources(t, ".")); len(named) != n {
+			t.Errorf("the go:generate line for %s names %d files of %d", d.dir, len(named), n)
+		}
+		outputs, err := gen.Compile(named, d.options)
 		if err != nil {
 			t.Fatal(err)
 		}

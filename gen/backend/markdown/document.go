@@ -136,9 +136,9 @@ func (d *document) structure(s *types.Struct) {
 // summary is the line below a table: how large, and whether there is one encoding for each value.
 func summary(s *types.Struct) string {
 	size := s.Size().Bytes()
-	text := "Size: " + span(size.Min, size.Max) + " bytes"
+	text := "Size: " + span(size.Min, size.Max) + plural(size.Max)
 	if size.Max == types.Unlimited {
-		text = fmt.Sprintf("Size: %d bytes or more", size.Min)
+		text = fmt.Sprintf("Size: %d%s or more", size.Min, plural(size.Min))
 		if s.MaxBytes > 0 {
 			text = fmt.Sprintf("Size: %d to %d bytes", size.Min, s.MaxBytes)
 		}
@@ -150,6 +150,13 @@ func summary(s *types.Struct) string {
 		return text + ". Not canonical: " + escape(s.NotCanonical) + "."
 	}
 	return text + ". Canonical."
+}
+
+func plural(n int64) string {
+	if n == 1 {
+		return " byte"
+	}
+	return " bytes"
 }
 
 func span(lo, hi int64) string {
