@@ -49,6 +49,7 @@ type recovery struct {
 	sent  sentPackets
 	rtt   rttState
 	cc    congestion
+	thin  thin
 	owner itemOwner
 	mtu   *pmtud // nil while nothing is to be found out
 
@@ -62,6 +63,7 @@ type recovery struct {
 	probedAt      instant // the last of them
 	progressAt    instant // the last acknowledgement, or the first packet in flight
 	probes        int     // packets that may be sent whatever the window says
+	copying       bool    // the next packet is a copy
 	skips         [keptSkips]int64
 	skipAt        int64 // the next number to leave out
 	skipGap       int64
@@ -97,6 +99,8 @@ func (r *recovery) onSent(now instant, p *sentPacket, ackNow bool) {
 	if r.probes > 0 {
 		r.probes--
 	}
+	p.thin, r.copying = r.copying, false
+	r.thin.onSent(now, p.thin, r.sent.eliciting, r.sent.inFlight, r.rtt.smoothed)
 	r.cc.onSent(now, int(p.size), r.sent.inFlight)
 }
 
@@ -140,6 +144,9 @@ func (r *recovery) onAck(now instant, m *wire.AckSegment) error {
 		r.rtt.sample(now, now.sub(newest.at), delay)
 	}
 	r.probeCount, r.probes, r.progressAt = 0, 0, now
+	if r.sent.eliciting == 0 {
+		r.thin.at = 0
+	}
 	r.delivered += int64(ack.acked)
 	r.deliveredAt = now
 	r.firstAt = best.at
@@ -170,6 +177,7 @@ func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack
 		case packetSent:
 			r.sent.land(p, packetAcked)
 			ack.acked += int(p.size)
+			r.thin.onResult(false)
 		default:
 			continue
 		}
@@ -225,6 +233,7 @@ func (r *recovery) detect(now instant) {
 		}
 		r.sent.land(p, packetLost)
 		r.lostPackets++
+		r.thin.onResult(true)
 		if r.mtu != nil {
 			r.mtu.onLost(now, n, int(p.size), p.mtu)
 		}
@@ -247,10 +256,11 @@ func (r *recovery) detect(now instant) {
 
 // deadline is when timeout wants to be called.
 func (r *recovery) deadline() instant {
-	if r.lateAt != 0 {
-		return r.lateAt
+	at := r.lateAt
+	if at == 0 {
+		at = r.probeAt()
 	}
-	return r.probeAt()
+	return earliest(at, r.thin.at)
 }
 
 // probeAt is when silence becomes suspicious.
@@ -271,6 +281,9 @@ func (r *recovery) probeAt() instant {
 
 // timeout does what is due.
 func (r *recovery) timeout(now instant) {
+	if r.thin.due(now, r.sent.inFlight) {
+		r.copyAll()
+	}
 	if r.lateAt != 0 {
 		if r.lateAt <= now {
 			r.detect(now)
@@ -303,6 +316,20 @@ func (r *recovery) timeout(now instant) {
 	}
 	if r.mtu != nil && r.mtu.onTimeout(r.probeCount, smallest) {
 		r.cc.setPacketSize(r.mtu.size)
+	}
+}
+
+// copyAll has everything that is under way sent once more.
+func (r *recovery) copyAll() {
+	for n := r.sent.unresolved; n < r.sent.next; n++ {
+		p := r.sent.at(n)
+		if p.state != packetSent || p.thin {
+			continue
+		}
+		p.thin, r.copying = true, true
+		for i := range p.items {
+			r.owner.itemLost(&p.items[i])
+		}
 	}
 }
 

@@ -45,6 +45,7 @@ type sentPacket struct {
 	state packetState
 	probe bool // its loss says nothing about congestion
 	mtu   bool // it tests a packet size
+	thin  bool // it was copied or is a copy, see thin
 
 	// The connection's delivery when it was sent, to measure the rate at which
 	// it arrives.
