@@ -36,6 +36,7 @@ import (
 //	terminate NAME [CODE]     the same by SIGTERM
 //	interrupt NAME [CODE]     the same by SIGINT
 //	crash NAME                kill -9
+//	capture NAME REGEXP       put the group of REGEXP in the last stderr into $NAME
 //
 // The output of a program is stdout and stderr together. Each script has a
 // home of its own, so the state folders are empty.
@@ -70,6 +71,7 @@ func TestScript(t *testing.T) {
 			"terminate":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, syscall.SIGTERM) },
 			"interrupt":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, os.Interrupt) },
 			"crash":       cmdCrash,
+			"capture":     cmdCapture,
 		},
 	})
 }
@@ -269,6 +271,17 @@ func cmdCrash(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("kill %s: %v", p.name, err)
 	}
 	<-p.ended
+}
+
+func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: capture NAME REGEXP")
+	}
+	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stderr"))
+	if len(m) != 2 {
+		ts.Fatalf("no %q in the last stderr", args[1])
+	}
+	ts.Setenv(args[0], m[1])
 }
 
 // shorten keeps a long message out of the test's log.

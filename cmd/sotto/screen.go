@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
@@ -29,8 +30,12 @@ type screen interface {
 
 var (
 	errInterrupted = errors.New("interrupted")
-	errLineTooLong = errors.New("line too long")
+	errLineTooLong = fmt.Errorf("too long: a message has at most %d kB", client.MaxText>>10)
+	errEditorFull  = fmt.Errorf("too long: the prompt takes lines of less than %d characters; send longer texts from a file: sotto ... send WHO <FILE", editorMax)
 )
+
+// editorMax is where the line editor begins to drop what is typed.
+const editorMax = 4096
 
 // newScreen takes the terminal if both ends are one, and the pipes otherwise.
 func newScreen(in *bufio.Reader) (screen, error) {
@@ -79,6 +84,8 @@ func (s *terminal) line() (string, error) {
 		return line, nil
 	case err == io.EOF && s.keys.interrupted:
 		return "", errInterrupted
+	case err == nil && utf8.RuneCountInString(line) >= editorMax:
+		return "", errEditorFull
 	}
 	return line, err
 }

@@ -103,7 +103,7 @@ func (s *session) commands(ctx context.Context) error {
 			case <-ctx.Done():
 				return
 			}
-			if err != nil && !errors.Is(err, errLineTooLong) {
+			if err != nil && !tooLong(err) {
 				return
 			}
 		}
@@ -116,8 +116,8 @@ func (s *session) commands(ctx context.Context) error {
 				return nil
 			case errors.Is(in.err, errInterrupted):
 				return fail(exitInterrupted, "")
-			case errors.Is(in.err, errLineTooLong):
-				s.wrong(fail(exitUsage, "Too long: a message has at most %d kB. Nothing was sent.", client.MaxText>>10))
+			case tooLong(in.err):
+				s.wrong(fail(exitUsage, "%s. Nothing was sent.", upper(in.err.Error())))
 				continue
 			case in.err != nil:
 				return fail(exitInternal, "Cannot read the input: %v.", in.err)
@@ -129,6 +129,10 @@ func (s *session) commands(ctx context.Context) error {
 			return context.Canceled
 		}
 	}
+}
+
+func tooLong(err error) bool {
+	return errors.Is(err, errLineTooLong) || errors.Is(err, errEditorFull)
 }
 
 // command does one line. It reports whether it was the last one.

@@ -391,3 +391,50 @@ func TestAttack68WrongClocks(t *testing.T) {
 	}
 	bob.gets("Alice", "tomorrow")
 }
+
+// Two people who read the same 60 digits have nobody between them.
+func TestCompareAndVerify(t *testing.T) {
+	w := newWorld(t)
+	alice, bob := w.enter("Alice"), w.enter("Bob")
+	hers, err := alice.Compare(t.Context(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	his, err := bob.Compare(t.Context(), "Alice")
+	if err != nil || hers.Number != his.Number || hers.Verified {
+		t.Fatalf("%+v and %+v, %v; want the same number, not verified", hers, his, err)
+	}
+	if err := alice.Verified(t.Context(), "Bob", strings.Replace(hers.Number, hers.Number[:5], "00000", 1)); !errors.Is(err, client.ErrDigits) {
+		t.Errorf("another number: %v, want ErrDigits", err)
+	}
+	if err := alice.Verified(t.Context(), "Bob", his.Number); err != nil {
+		t.Fatal(err)
+	}
+	bob.says("Alice", "verified")
+	if !alice.gets("Bob", "verified").Verified {
+		t.Error("the message of a verified user is not marked")
+	}
+	alice.leave()
+	alice = w.enter("Alice")
+	users, err := alice.List(t.Context())
+	if err != nil || !users[1].Verified || users[2].Verified {
+		t.Errorf("%+v, %v; want Bob verified and Charlie not", users, err)
+	}
+}
+
+func TestIPv6(t *testing.T) {
+	if c, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
+		t.Skip("no IPv6 here:", err)
+	} else {
+		c.Close()
+	}
+	w := newWorld(t)
+	w.halt()
+	w.addr = netip.MustParseAddrPort("[::1]:0")
+	w.start()
+	alice, bob := w.enter("Alice"), w.enter("Bob")
+	if e := bob.told(bob.says("Alice", "over IPv6"), client.Delivered); !e.Direct {
+		t.Error("not directly")
+	}
+	alice.gets("Bob", "over IPv6")
+}

@@ -110,7 +110,7 @@ func (w *world) register(name string, id *keys.Identity) {
 // start starts the server, on the address that it had before.
 func (w *world) start() {
 	w.t.Helper()
-	sock, err := net.ListenPacket("udp4", w.addr.String())
+	sock, err := net.ListenPacket("udp", w.addr.String())
 	if err != nil {
 		w.t.Fatal(err)
 	}
