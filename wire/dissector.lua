@@ -835,8 +835,8 @@ field("storeop.set_manifest", "none", "set_manifest")
 field("storeop.put", "none", "put")
 field("storeop.expire", "none", "expire")
 field("storeop", "none", "StoreOp")
-field("storebatch.ops_length", "uint32", "ops_length", base.DEC)
-field("storebatch.ops", "bytes", "ops")
+field("storebatch.ops_item_length", "uint32", "ops_item_length", base.DEC)
+field("storebatch.ops_item", "bytes", "ops_item")
 field("storebatch", "none", "StoreBatch")
 
 -- structs holds a function for each struct, which reads it from a cursor.
@@ -1859,8 +1859,8 @@ function structs.StoreBatch(c)
   c:within("ops", c:left() / 8, function()
     while c:left() > 0 do
       do
-        local n = c:number(f["storebatch.ops_length"], "ops_length", 32)
-        c:bytes(f["storebatch.ops"], "ops", n)
+        local n = c:number(f["storebatch.ops_item_length"], "ops_item_length", 32)
+        c:bytes(f["storebatch.ops_item"], "ops_item", n)
       end
     end
   end)

@@ -139,9 +139,17 @@ func (w *script) field(s *types.Struct, name string, t types.Type) {
 		case t.Opaque:
 			w.line("field(%q, \"bytes\", %q)", k, name)
 		default:
-			w.field(s, name, t.Elem)
+			w.field(s, name+item(t), t.Elem)
 		}
 	}
+}
+
+// item is what the name of a vector gets behind it to name its elements, if these are vectors too: both have lengths.
+func item(t *types.Vector) string {
+	if _, ok := types.Resolve(t.Elem).(*types.Vector); ok {
+		return "_item"
+	}
+	return ""
 }
 
 // integer is the kind of ProtoField that holds so many bits.

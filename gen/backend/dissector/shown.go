@@ -64,8 +64,9 @@ func (t *tree) value(name string, typ types.Type, v *interp.Value) {
 			t.add(name, hex.EncodeToString(v.Bytes))
 		}
 	case interp.List:
+		vector := types.Resolve(typ).(*types.Vector)
 		for _, e := range v.List {
-			t.value(name, types.Resolve(typ).(*types.Vector).Elem, e)
+			t.value(name+item(vector), vector.Elem, e)
 		}
 	case interp.Struct:
 		t.add(name, "")

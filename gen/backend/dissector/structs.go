@@ -277,14 +277,14 @@ func (w *script) vector(k, name string, t *types.Vector, size string) {
 	}
 	if t.Length.Unit == types.Elements {
 		w.line("for _ = 1, %s do", size)
-		w.in(func() { w.value(k, name, t.Elem, "") })
+		w.in(func() { w.value(k+item(t), name+item(t), t.Elem, "") })
 		w.line("end")
 		return
 	}
 	w.line("c:within(%q, %s, function()", name, size)
 	w.in(func() {
 		w.line("while c:left() > 0 do")
-		w.in(func() { w.value(k, name, t.Elem, "") })
+		w.in(func() { w.value(k+item(t), name+item(t), t.Elem, "") })
 		w.line("end")
 	})
 	w.line("end)")
