@@ -26,7 +26,10 @@ func (t instant) reached(now instant) bool { return t != 0 && t <= now }
 // place of the package where time is read.
 type clock struct{ began time.Time }
 
-func newClock() clock { return clock{began: time.Now().Add(-time.Second)} }
+// clockStart is what the clock of a new endpoint shows: anything but never.
+const clockStart = instant(time.Second)
+
+func newClock() clock { return clock{began: time.Now().Add(-time.Duration(clockStart))} }
 
 func (c clock) now() instant             { return instant(time.Since(c.began)) }
 func (c clock) wall(t instant) time.Time { return c.began.Add(time.Duration(t)) }

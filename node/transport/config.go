@@ -75,6 +75,10 @@ type Config struct {
 	// ResetKey authenticates RESET packets. An endpoint that keeps it over a restart
 	// can tell the peers of its forgotten connections at once; zero: random.
 	ResetKey [32]byte
+	// Trace gets a line of JSON for each event of each connection; nil: no trace. It is
+	// written to while packets wait, so it should be a buffer or a file. Command
+	// sottotrace draws it.
+	Trace io.Writer
 }
 
 func (c *Config) defaults() {

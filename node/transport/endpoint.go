@@ -31,6 +31,7 @@ type Endpoint struct {
 	resetMu sync.RWMutex
 	resets  map[[16]byte]*Conn // by the tag that the peer's RESET would carry
 
+	trace     *trace // nil if nobody wants one
 	strangers strangers
 	workers   workers
 	accept    chan *Conn
@@ -61,6 +62,9 @@ func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 		if _, err := io.ReadFull(cfg.Random, e.cfg.ResetKey[:]); err != nil {
 			return nil, fmt.Errorf("transport: key for resets: %w", err)
 		}
+	}
+	if cfg.Trace != nil {
+		e.trace = &trace{w: cfg.Trace}
 	}
 	e.wheel.init(e.clock, e.tick)
 	e.strangers.init(e)
@@ -304,6 +308,7 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	c.st.shell = c
 	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker())
 	c.st.ownToken = resetTag(e.cfg.ResetKey, local)
+	c.st.recovery.trace = newConnTrace(e.trace, local)
 	return c, nil
 }
 

@@ -50,6 +50,7 @@ type recovery struct {
 	rtt   rttState
 	cc    congestion
 	thin  thin
+	trace *connTrace
 	owner itemOwner
 	mtu   *pmtud // nil while nothing is to be found out
 
@@ -102,6 +103,7 @@ func (r *recovery) onSent(now instant, p *sentPacket, ackNow bool) {
 	p.thin, r.copying = r.copying, false
 	r.thin.onSent(now, p.thin, r.sent.eliciting, r.sent.inFlight, r.rtt.smoothed)
 	r.cc.onSent(now, int(p.size), r.sent.inFlight)
+	r.trace.sent(now, r.sent.next-1, p, ackNow)
 }
 
 // onAck takes an acknowledgement.
@@ -156,6 +158,7 @@ func (r *recovery) onAck(now instant, m *wire.AckSegment) error {
 	ack.limited = ack.limited || before >= r.cc.window()
 	r.limited = false
 	r.cc.onAcked(ack)
+	r.trace.metrics(now, r)
 	r.sent.settle(now - instant(2*r.rtt.smoothed))
 	return nil
 }
@@ -189,6 +192,7 @@ func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack
 			r.owner.itemAcked(&p.items[i])
 		}
 		p.state = packetAcked
+		r.trace.acked(now, n, p)
 		if r.mtu != nil && r.mtu.onAcked(now, n, int(p.size), p.mtu) {
 			r.cc.setPacketSize(r.mtu.size)
 		}
@@ -233,6 +237,7 @@ func (r *recovery) detect(now instant) {
 		}
 		r.sent.land(p, packetLost)
 		r.lostPackets++
+		r.trace.lost(now, n, p)
 		r.thin.onResult(true)
 		if r.mtu != nil {
 			r.mtu.onLost(now, n, int(p.size), p.mtu)
@@ -296,6 +301,7 @@ func (r *recovery) timeout(now instant) {
 	}
 	r.probeCount++
 	r.probedAt = now
+	r.trace.probeTimeout(now, r.probeCount)
 	if r.probeCount == persistentProbes {
 		r.cc.onPersistent(now)
 	}

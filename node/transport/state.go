@@ -152,6 +152,7 @@ func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire
 	case phaseDone:
 		return true
 	}
+	c.recovery.trace.received(now, number, len(packet))
 	c.arrivedOn(now, from, number, len(packet))
 	eliciting, ok := c.segments(now, from, packet[headSize:len(packet)-session.TagSize])
 	if ok && c.phase == phaseOpen {
@@ -444,6 +445,7 @@ func (c *state) repeatClose(now instant, payload []byte) {
 
 // end is the end without a word.
 func (c *state) end(now instant) {
+	c.recovery.trace.closed(now, c.err)
 	c.phase = phaseDone
 	c.closePacket = nil
 	c.release()
