@@ -3,6 +3,7 @@ package fuzz
 import (
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"sotto/fuzz/grammar"
@@ -37,8 +38,11 @@ func TestVet(t *testing.T) {
 		if text != otherText {
 			same++
 		}
-		understands(t, p, q, otherText, text)
 		understands(t, q, p, text, otherText)
+		if !strings.Contains(text, "default") {
+			// Of values that it doesn't know an old peer has no more than samples.
+			understands(t, p, q, otherText, text)
+		}
 	}
 	t.Logf("%d changes that break a peer, %d that don't", changed, same)
 	if same == 0 || changed == 0 {

@@ -2,5 +2,5 @@
 // writes and the other refuses or reads as something else.
 //
 // Declarations are compared by name, members by place: a field may be renamed, a declaration too if its layout stays.
-// New declarations, new values of an open enum and new cases where there was a default break nobody.
+// New declarations, new values of an open enum and new cases where a default took whatever came break nobody.
 package vet

@@ -219,15 +219,25 @@ func (c *comparison) selection(path string, old, now *types.Select) {
 	if old.Default != nil && now.Default != nil {
 		c.arm(path+".default", old.Default, now.Default)
 	}
-	if old.Default == nil {
-		for _, b := range now.Arms {
-			for _, l := range b.Labels {
-				if old.Arm(l.Value) == nil {
-					c.add(b.Span, path, "%s has a case now: old peers refuse it", labelName(l))
-				}
+	for _, b := range now.Arms {
+		for _, l := range b.Labels {
+			switch a := old.Arm(l.Value); {
+			case a == nil:
+				c.add(b.Span, path, "%s has a case now: old peers refuse it", labelName(l))
+			case a == old.Default && !keepsAll(a) && !sameFields(a, b):
+				c.add(b.Span, path, "%s has a case now, and the default of old peers reads other bytes", labelName(l))
 			}
 		}
 	}
+}
+
+// keepsAll reports whether a default takes whatever bytes there are.
+func keepsAll(a *types.Arm) bool {
+	if len(a.Fields) != 1 {
+		return false
+	}
+	v, ok := types.Resolve(a.Fields[0].Type).(*types.Vector)
+	return ok && v.Length.Kind == types.Greedy && v.Opaque && !v.Text
 }
 
 func labelName(l *types.EnumValue) string {
