@@ -37,6 +37,10 @@ const (
 	BadChecksum Code = "bad-checksum"
 	BadIf       Code = "bad-condition"
 	LooksCount  Code = "looks-like-a-count"
+
+	// Parameters.
+	Parameter    Code = "parameter"
+	BadParameter Code = "bad-parameter"
 )
 
 // Output says that something can't be written for a reason outside the sources,
@@ -50,4 +54,5 @@ var Codes = []Code{
 	BadAttribute,
 	BadWidth, BadRange, Unaligned, Greedy, ZeroSize, Cycle, BadConst, BadLength,
 	BadDerived, BadSelect, BadLabel, NoDefault, BadChecksum, BadIf, LooksCount,
+	Parameter, BadParameter,
 }

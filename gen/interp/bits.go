@@ -8,6 +8,8 @@ type reader struct {
 	end int // in bits
 
 	lsb bool // the field that is read takes its bits from the low end
+
+	given numbers // the parameters of the struct that is read next
 }
 
 // left is the number of bits before the end of the region.
@@ -46,6 +48,8 @@ func (r *reader) bytes(n int) []byte {
 type writer struct {
 	out  []byte
 	bits int // bits of out in use
+
+	given numbers // the parameters of the struct that is written next
 }
 
 // put appends the low n bits of v.

@@ -20,8 +20,15 @@ func deeper(s *types.Struct, depth int) int {
 }
 
 // Decode reads a value of s from the front of in and says how many bytes it took. The error, if any, is an *Error.
-func Decode(s *types.Struct, in []byte) (*Value, int, error) {
-	r := &reader{in: in, end: 8 * len(in)}
+// Parameters of s are zero.
+func Decode(s *types.Struct, in []byte) (*Value, int, error) { return DecodeWith(s, nil, in) }
+
+// DecodeWith is Decode with parameters, by the names of the fields that they are in Go and JSON.
+func DecodeWith(s *types.Struct, params map[string]uint64, in []byte) (*Value, int, error) {
+	r := &reader{in: in, end: 8 * len(in), given: numbers{}}
+	for _, p := range s.Params {
+		r.given[p] = params[p.Name]
+	}
 	v, e := decodeStruct(s, r, "", -1)
 	if e != nil {
 		e.Message = s.Name
@@ -31,8 +38,11 @@ func Decode(s *types.Struct, in []byte) (*Value, int, error) {
 }
 
 // DecodeAll reads a value of s that takes all of in.
-func DecodeAll(s *types.Struct, in []byte) (*Value, error) {
-	v, n, err := Decode(s, in)
+func DecodeAll(s *types.Struct, in []byte) (*Value, error) { return DecodeAllWith(s, nil, in) }
+
+// DecodeAllWith is DecodeAll with parameters.
+func DecodeAllWith(s *types.Struct, params map[string]uint64, in []byte) (*Value, error) {
+	v, n, err := DecodeWith(s, params, in)
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +93,13 @@ func decodeStruct(s *types.Struct, r *reader, path string, depth int) (*Value, *
 		from:   map[types.Member]int{},
 		to:     map[types.Member]int{},
 		done:   map[*types.Field]bool{},
+	}
+	given := r.given
+	defer func() { r.given = given }()
+	for _, p := range s.Params {
+		d.number[p] = given[p]
+		d.from[p] = r.pos
+		d.out.Fields = append(d.out.Fields, Field{Name: p.Name, Value: &Value{Kind: Uint, Uint: given[p], At: r.pos}, Hidden: path != ""})
 	}
 	outer := r.end
 	for _, m := range s.Members {
@@ -146,7 +163,10 @@ func (d *structDecoder) field(f *types.Field) *Error {
 		if err != nil {
 			return err
 		}
+	} else if ok && v.Length.Kind == types.ByParam {
+		size = int(min(d.value(v.Length.By), 1<<40))
 	}
+	d.r.given = bound(f, d.value)
 	d.r.lsb = f.LSB
 	v, err := decodeType(f.Type, d.r, path, d.depth, size)
 	d.r.lsb = false
@@ -162,6 +182,9 @@ func (d *structDecoder) field(f *types.Field) *Error {
 	}
 	if v.Kind == Uint {
 		d.number[f] = v.Uint
+	}
+	if !bytes.HasPrefix(v.Bytes, f.Starts) {
+		return fail(path, at, Const, "does not begin with %q", f.Starts)
 	}
 	if c := f.Const; c != nil && !f.Ignore {
 		if v.Kind == Uint && v.Uint != c.Number || v.Kind == Bytes && !bytes.Equal(v.Bytes, c.Bytes) {
@@ -298,9 +321,14 @@ func (d *structDecoder) compareDerived(end bool) *Error {
 }
 
 func (d *structDecoder) selected(s *types.Select) *Error {
-	arm := s.Arm(d.number[s.On])
+	on := d.value(s.On)
+	arm := s.Arm(on)
 	if arm == nil {
-		return fail(join(d.path, s.On.Name), d.from[s.On], Enum, "%d selects nothing", d.number[s.On])
+		at := s.On
+		if len(at.Path) > 0 {
+			at = at.Path[0]
+		}
+		return fail(join(d.path, s.On.Name), d.from[at], Enum, "%d selects nothing", on)
 	}
 	outer, err := d.confine(s, s.ConfinedBy, s.Tail)
 	if err != nil {
@@ -490,7 +518,7 @@ func decodeVector(t *types.Vector, r *reader, path string, depth, size int) (*Va
 	switch l.Kind {
 	case types.Fixed:
 		n = int(l.Min)
-	case types.ByField:
+	case types.ByField, types.ByParam:
 		n = size
 	case types.Greedy:
 		n = r.left() / 8

@@ -1,15 +1,19 @@
 package interp
 
 import (
+	"bytes"
 	"fmt"
 	"unicode/utf8"
 
 	"sotto/gen/types"
 )
 
-// Encode writes a value of s. The error, if any, is an *Error.
+// Encode writes a value of s. The error, if any, is an *Error. Parameters of s are fields of v.
 func Encode(s *types.Struct, v *Value) ([]byte, error) {
-	w := &writer{}
+	w := &writer{given: numbers{}}
+	for _, p := range s.Params {
+		w.given[p] = selector(p, v)
+	}
 	if e := encodeStruct(s, v, w, "", -1); e != nil {
 		e.Message = s.Name
 		return nil, e
@@ -51,11 +55,16 @@ func encodeStruct(s *types.Struct, v *Value, w *writer, path string, depth int) 
 			from:   map[types.Member]int{},
 			to:     map[types.Member]int{},
 		}
+		for _, p := range s.Params {
+			e.number[p] = before.given[p]
+			e.from[p] = w.bits
+		}
 		for _, m := range s.Members {
 			if err := e.member(m); err != nil {
 				return err
 			}
 		}
+		w.given = before.given
 		e.to[nil] = w.bits
 		again, err := e.fillIn()
 		if err != nil {
@@ -67,7 +76,7 @@ func encodeStruct(s *types.Struct, v *Value, w *writer, path string, depth int) 
 			}
 			return nil
 		}
-		*w = writer{out: before.out[:len(before.out):len(before.out)], bits: before.bits}
+		*w = writer{out: before.out[:len(before.out):len(before.out)], bits: before.bits, given: before.given}
 	}
 }
 
@@ -78,9 +87,9 @@ func (e *structEncoder) member(m types.Member) *Error {
 	case *types.Field:
 		return e.field(m)
 	case *types.Select:
-		arm := m.Arm(e.number[m.On])
+		arm := m.Arm(e.value(m.On))
 		if arm == nil {
-			return fail(join(e.path, m.On.Name), e.from[m.On], Enum, "%d selects nothing", e.number[m.On])
+			return fail(join(e.path, m.On.Name), e.w.bits, Enum, "%d selects nothing", e.value(m.On))
 		}
 		for _, f := range arm.Fields {
 			if err := e.member(f); err != nil {
@@ -122,7 +131,24 @@ func (e *structEncoder) field(f *types.Field) *Error {
 		e.number[f] = v.Uint
 	}
 	e.count[f] = len(v.List) + len(v.Bytes)
-	return encodeType(f.Type, v, e.w, path, e.depth)
+	if !bytes.HasPrefix(v.Bytes, f.Starts) {
+		return fail(path, e.w.bits, Const, "does not begin with %q", f.Starts)
+	}
+	at := e.w.bits
+	e.w.given = bound(f, e.value)
+	if err := encodeType(f.Type, v, e.w, path, e.depth); err != nil {
+		return err
+	}
+	if t, ok := types.Resolve(f.Type).(*types.Vector); ok && t.Length.Kind == types.ByParam {
+		n := e.w.bits/8 - at/8
+		if t.Length.Unit == types.Elements {
+			n = e.count[f]
+		}
+		if want := e.value(t.Length.By); uint64(n) != want {
+			return fail(path, at, Range, "a length of %d, not %d", n, want)
+		}
+	}
+	return nil
 }
 
 // low writes a field of an @lsb group.
@@ -294,7 +320,7 @@ func encodeVarint(t *types.Varint, v *Value, w *writer, path string) *Error {
 func encodeVector(t *types.Vector, v *Value, w *writer, path string, depth int) *Error {
 	l := t.Length
 	at := w.bits
-	content := &writer{}
+	content := &writer{given: w.given}
 	elements := len(v.List)
 	switch {
 	case t.Opaque && (v.Kind == Bytes || v.Kind == Text):
@@ -316,7 +342,7 @@ func encodeVector(t *types.Vector, v *Value, w *writer, path string, depth int) 
 	if l.Unit == types.Elements {
 		n = uint64(elements)
 	}
-	if l.Kind != types.ByField && (n < l.Min || n > l.Max) {
+	if l.Kind != types.ByField && l.Kind != types.ByParam && (n < l.Min || n > l.Max) {
 		return fail(path, at, Range, "a length of %d, not in %d..%d", n, l.Min, l.Max)
 	}
 	if l.Kind == types.Prefixed {

@@ -77,7 +77,7 @@ func writeStruct(b *bytes.Buffer, s *types.Struct, v *Value) {
 	first := true
 	for f := range shownFields(s, v) {
 		w := v.Field(f.Name)
-		if w == nil || f.If != nil && w.Kind == Absent {
+		if w == nil || f.If != nil && w.Kind == Absent || f.Param != "" && v.hides(f.Name) {
 			continue
 		}
 		if !first {
@@ -94,6 +94,11 @@ func writeStruct(b *bytes.Buffer, s *types.Struct, v *Value) {
 // shownFields yields the fields of s that a value has a place for: of a select only the arm that v picks.
 func shownFields(s *types.Struct, v *Value) func(yield func(*types.Field) bool) {
 	return func(yield func(*types.Field) bool) {
+		for _, p := range s.Params {
+			if !yield(p) {
+				return
+			}
+		}
 		for _, m := range s.Members {
 			switch m := m.(type) {
 			case *types.Field:
@@ -117,6 +122,16 @@ func shownFields(s *types.Struct, v *Value) func(yield func(*types.Field) bool) 
 
 // selector is the value of a field that a select looks at.
 func selector(f *types.Field, v *Value) uint64 {
+	for len(f.Path) > 0 { // down to where it stands
+		if len(f.Path) == 1 {
+			f = f.Path[0]
+			break
+		}
+		if v = v.Field(f.Path[0].Name); v == nil {
+			return 0
+		}
+		f = &types.Field{Name: f.Name, Path: f.Path[1:]}
+	}
 	if f.Const != nil {
 		return f.Const.Number
 	}
@@ -154,10 +169,11 @@ func ParseJSON(s *types.Struct, text []byte) (*Value, error) {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one JSON value")
 	}
-	return fromJSON(s, tree, s.Name)
+	return structFromJSON(s, tree, s.Name, nil)
 }
 
-func fromJSON(t types.Type, tree any, path string) (*Value, error) {
+// given are the parameters of the struct that lies in t.
+func fromJSON(t types.Type, tree any, path string, given numbers) (*Value, error) {
 	bad := func(want string) (*Value, error) {
 		return nil, fmt.Errorf("%s: want %s, got %s", path, want, describe(tree))
 	}
@@ -190,16 +206,16 @@ func fromJSON(t types.Type, tree any, path string) (*Value, error) {
 		if tree == nil {
 			return &Value{Kind: Absent}, nil
 		}
-		return fromJSON(t.Elem, tree, path)
+		return fromJSON(t.Elem, tree, path, given)
 	case *types.Vector:
-		return vectorFromJSON(t, tree, path)
+		return vectorFromJSON(t, tree, path, given)
 	case *types.Struct:
-		return structFromJSON(t, tree, path)
+		return structFromJSON(t, tree, path, given)
 	}
 	panic(fmt.Sprintf("interp: type %T", t))
 }
 
-func vectorFromJSON(t *types.Vector, tree any, path string) (*Value, error) {
+func vectorFromJSON(t *types.Vector, tree any, path string, given numbers) (*Value, error) {
 	if t.Opaque {
 		s, ok := tree.(string)
 		if !ok {
@@ -220,7 +236,7 @@ func vectorFromJSON(t *types.Vector, tree any, path string) (*Value, error) {
 	}
 	v := &Value{Kind: List}
 	for i, e := range list {
-		w, err := fromJSON(t.Elem, e, fmt.Sprintf("%s[%d]", path, i))
+		w, err := fromJSON(t.Elem, e, fmt.Sprintf("%s[%d]", path, i), given)
 		if err != nil {
 			return nil, err
 		}
@@ -229,15 +245,26 @@ func vectorFromJSON(t *types.Vector, tree any, path string) (*Value, error) {
 	return v, nil
 }
 
-func structFromJSON(s *types.Struct, tree any, path string) (*Value, error) {
+func structFromJSON(s *types.Struct, tree any, path string, given numbers) (*Value, error) {
 	object, ok := tree.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("%s: want an object, got %s", path, describe(tree))
 	}
 	v := &Value{Kind: Struct}
+	if given != nil {
+		for _, p := range s.Params {
+			v.Fields = append(v.Fields, Field{Name: p.Name, Value: &Value{Kind: Uint, Uint: given[p]}, Hidden: true})
+		}
+	}
 	used := 0
 	for f := range shownFields(s, v) {
 		sub, there := object[f.Name]
+		if f.Param != "" && v.Field(f.Name) != nil {
+			continue // its holder has given it
+		}
+		if !there && f.Param != "" {
+			continue // its holder gives it, or it is zero
+		}
 		if !there {
 			if f.If == nil {
 				if _, ok := types.Resolve(f.Type).(*types.Optional); !ok {
@@ -248,7 +275,7 @@ func structFromJSON(s *types.Struct, tree any, path string) (*Value, error) {
 			continue
 		}
 		used++
-		w, err := fromJSON(f.Type, sub, path+"."+f.Name)
+		w, err := fromJSON(f.Type, sub, path+"."+f.Name, bound(f, func(x *types.Field) uint64 { return selector(x, v) }))
 		if err != nil {
 			return nil, err
 		}

@@ -13,12 +13,15 @@ type Sampler struct {
 
 	// force picks an arm of the outermost struct's selects instead of chance; nil for none.
 	force *types.Arm
+
+	given numbers // the parameters of the struct that is made next
+	exact int     // the length that a parameter gives to the vector that is made next, or negative
 }
 
 // NewSampler makes a sampler of values whose vectors have up to about size bytes or elements. With size 0 all is as
 // small and as near to zero as the type allows.
 func NewSampler(seed uint64, size int) *Sampler {
-	return &Sampler{random: rand.New(rand.NewPCG(seed, 0x5077)), size: size}
+	return &Sampler{random: rand.New(rand.NewPCG(seed, 0x5077)), size: size, exact: -1}
 }
 
 // Samples gives values of s and their bytes: the smallest, two for each arm of a select, and two larger ones. Values that do
@@ -79,6 +82,18 @@ func (p *Sampler) structure(s *types.Struct, depth int) *Value {
 	v := &Value{Kind: Struct}
 	force := p.force
 	p.force = nil
+	given := p.given
+	defer func() { p.given = given }()
+	for _, f := range s.Params {
+		n := given[f]
+		if depth == 0 {
+			n = p.parameter(f)
+		}
+		v.Fields = append(v.Fields, Field{Name: f.Name, Value: &Value{Kind: Uint, Uint: n}, Hidden: depth > 0})
+		if depth == 0 {
+			p.steer(s, f, v, force)
+		}
+	}
 	for _, m := range s.Members {
 		switch m := m.(type) {
 		case *types.Field:
@@ -101,7 +116,13 @@ func (p *Sampler) field(f *types.Field, v *Value, depth int) {
 	}
 	w := &Value{Kind: Absent}
 	if f.If == nil || (selector(f.If.Field, v) != 0) != f.If.Not {
+		look := func(x *types.Field) uint64 { return selector(x, v) }
+		p.given = bound(f, look)
+		if t, ok := types.Resolve(f.Type).(*types.Vector); ok && t.Length.Kind == types.ByParam {
+			p.exact = int(min(look(t.Length.By), 1<<16))
+		}
 		w = p.value(f.Type, depth)
+		w.Bytes = append(f.Starts[:len(f.Starts):len(f.Starts)], w.Bytes...)
 	}
 	v.Fields = append(v.Fields, Field{Name: f.Name, Value: w})
 }
@@ -192,6 +213,14 @@ func (p *Sampler) value(t types.Type, depth int) *Value {
 	return &Value{Kind: Absent}
 }
 
+// parameter chooses a value for a parameter. Most are lengths, so it is small.
+func (p *Sampler) parameter(f *types.Field) uint64 {
+	if _, ok := types.Resolve(f.Type).(*types.Enum); ok || p.size == 0 {
+		return p.value(f.Type, 0).Uint
+	}
+	return p.random.Uint64N(uint64(p.size) + 1)
+}
+
 func (p *Sampler) number(bits int) uint64 {
 	if p.size == 0 {
 		return 0
@@ -249,6 +278,10 @@ func (p *Sampler) vector(t *types.Vector, depth int) *Value {
 // wanted is how many bytes or elements a vector gets.
 func (p *Sampler) wanted(t *types.Vector, depth int) uint64 {
 	l := t.Length
+	if n := p.exact; n >= 0 {
+		p.exact = -1
+		return uint64(n)
+	}
 	if l.Kind == types.Fixed || p.size == 0 || depth > 6 {
 		return l.Min
 	}

@@ -53,6 +53,16 @@ func (v *Value) Field(name string) *Value {
 	return nil
 }
 
+// hides reports whether the member of that name is hidden.
+func (v *Value) hides(name string) bool {
+	for _, f := range v.Fields {
+		if f.Name == name {
+			return f.Hidden
+		}
+	}
+	return false
+}
+
 // Equal reports whether both say the same. Positions and hidden fields don't count.
 func (v *Value) Equal(w *Value) bool {
 	if v == nil || w == nil {

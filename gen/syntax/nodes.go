@@ -64,13 +64,15 @@ type ImportDecl struct {
 // ExtendDecl = "extend" Name [ "{" ... "}" ] { Attr } ";" .
 //
 // What stands in the braces is read as the body of an enum, of a select (case
-// arms) or of a struct (constants for fields that have none).
+// arms) or of a struct (constants and attributes for its fields), or it is a select
+// that says what lies in a field of bytes.
 type ExtendDecl struct {
-	Name   Ident
-	Values []*EnumValue
-	Arms   []*Arm
-	Fields []*Field
-	Attrs  []*Attr
+	Name    Ident
+	Values  []*EnumValue
+	Arms    []*Arm
+	Fields  []*Field
+	Selects []*Select // named for the fields whose bytes they are
+	Attrs   []*Attr
 }
 
 // ExternDecl = "extern" Name ";" .
@@ -111,7 +113,7 @@ type Vector struct {
 	Span     diag.Span
 }
 
-// Select = "select" "(" Name { "." Name } ")" "{" { Arm } "}" [ Name ] { Attr } ";" .
+// Select = "select" "(" Name { Name } { "." Name } ")" "{" { Arm } "}" [ Name ] { Attr } ";" .
 type Select struct {
 	Doc   string
 	On    []Ident
@@ -122,6 +124,8 @@ type Select struct {
 }
 
 // Arm = ( "case" Expr { "," Expr } | "default" ) ":" { Field } .
+//
+// A case without a member shares those of the case that follows it.
 type Arm struct {
 	Doc     string
 	Default bool

@@ -211,6 +211,10 @@ func (p *parser) extend() Decl {
 		switch {
 		case p.tok().is("case") || p.tok().is("default"):
 			d.Arms = p.arms()
+		case p.tok().is("select") && p.peek(1).is("("):
+			for p.tok().is("select") && p.peek(1).is("(") {
+				d.Selects = append(d.Selects, p.selection(p.lead()).(*Select))
+			}
 		case p.peek(1).is("(") || p.tok().is("("):
 			d.Values = p.enumValues()
 		default:
@@ -276,9 +280,9 @@ func (p *parser) member() Member {
 func (p *parser) selection(doc string) Member {
 	m := &Select{Doc: doc, Span: p.tok().Span}
 	p.at += 2
-	m.On = append(m.On, p.ident("the field to select on"))
+	m.On = append(m.On, p.words("the field to select on"))
 	for p.accept(".") {
-		m.On = append(m.On, p.ident("a field"))
+		m.On = append(m.On, p.words("a field"))
 	}
 	p.expect(")", "after the selector")
 	p.expect("{", "before the cases")
@@ -290,6 +294,17 @@ func (p *parser) selection(doc string) Member {
 	m.Attrs = p.attrs()
 	p.expect(";", "after select")
 	return m
+}
+
+// words parses the name of something outside the bytes, which may have several
+// words, as in "select (connection state)". They are joined by underscores.
+func (p *parser) words(what string) Ident {
+	id := p.ident(what)
+	for p.tok().Kind == Name {
+		next := p.ident(what)
+		id = Ident{id.Name + "_" + next.Name, id.Span.To(next.Span)}
+	}
+	return id
 }
 
 func (p *parser) arms() []*Arm {
@@ -308,6 +323,13 @@ func (p *parser) arms() []*Arm {
 		p.expect(":", "after the labels")
 		for !p.tok().is("}") && p.tok().Kind != EOF && !p.startsArm() {
 			a.Members = append(a.Members, p.armMember())
+		}
+		if n := len(out); n > 0 && len(out[n-1].Members) == 0 && !out[n-1].Default && !a.Default {
+			// "case a: case b: T;" is what "case a, b: T;" is.
+			out[n-1].Labels = append(out[n-1].Labels, a.Labels...)
+			out[n-1].Doc = join(out[n-1].Doc, a.Doc)
+			out[n-1].Members = a.Members
+			continue
 		}
 		out = append(out, a)
 	}

@@ -30,6 +30,10 @@ func Check(files []*syntax.File, errs *diag.List) *Program {
 	if errs.HasErrors() {
 		return p
 	}
+	c.bindAll(p)
+	if errs.HasErrors() {
+		return p
+	}
 	for _, s := range p.Structs() {
 		c.layout(s)
 	}
@@ -48,6 +52,10 @@ type checker struct {
 	scopes map[*Struct]*scope // for lengths, which are derived when all is known
 
 	pending map[*Field]syntax.Expr // of derived fields: what they are derived from
+
+	declared map[*Struct]map[string]Type // by @param
+	binds    map[*Field][]*binding       // by @bind
+	paths    []lookup
 }
 
 // An entry is a declared name.
@@ -59,6 +67,7 @@ type entry struct {
 	attrs []*syntax.Attr
 	enum  []*syntax.EnumValue
 	set   []*syntax.Field
+	lies  []*syntax.Select // what lies in fields of bytes
 }
 
 func (c *checker) declare(files []*syntax.File) {
@@ -119,8 +128,9 @@ func (c *checker) extend(files []*syntax.File) {
 				continue
 			}
 			_, isEnum := e.syn.(*syntax.EnumDecl)
+			_, isType := e.syn.(*syntax.TypeDecl)
 			_, isStruct := e.syn.(*syntax.StructDecl)
-			if len(x.Values) > 0 && !isEnum || len(x.Arms)+len(x.Fields) > 0 && !isStruct {
+			if len(x.Values) > 0 && !isEnum && !isType || len(x.Arms)+len(x.Fields)+len(x.Selects) > 0 && !isStruct {
 				c.errs.Add(diag.NotAType, x.Name.Span, "what this adds does not fit the kind of %s", x.Name.Name).
 					Note(e.syn.Where(), "it is declared here")
 				continue
@@ -128,6 +138,7 @@ func (c *checker) extend(files []*syntax.File) {
 			e.enum = append(e.enum, x.Values...)
 			e.arms = append(e.arms, x.Arms...)
 			e.set = append(e.set, x.Fields...)
+			e.lies = append(e.lies, x.Selects...)
 			e.attrs = append(e.attrs, x.Attrs...)
 		}
 	}
@@ -186,6 +197,10 @@ func (c *checker) resolve(e *entry) Decl {
 		e.decl = &Extern{Name: d.Name.Name, Doc: d.Doc, Span: d.Name.Span}
 	case *syntax.TypeDecl:
 		f := d.Field
+		if len(e.enum) > 0 {
+			e.decl = c.named(d, e)
+			return e.decl
+		}
 		a := &Alias{Name: f.Name.Name, Doc: f.Doc, Span: f.Name.Span}
 		t, _ := c.fieldType(f, nil)
 		if t == nil {
@@ -214,6 +229,10 @@ func (c *checker) badAttr(a *syntax.Attr, place string) {
 func (c *checker) structBody(s *Struct, e *entry) {
 	d := e.syn.(*syntax.StructDecl)
 	for _, a := range append(slices.Clone(d.Attrs), e.attrs...) {
+		if a.Name == "param" {
+			c.declareParam(s, a)
+			continue
+		}
 		if a.Name != "max" || len(a.Args) != 1 {
 			c.badAttr(a, "a struct")
 			continue
@@ -222,7 +241,7 @@ func (c *checker) structBody(s *Struct, e *entry) {
 			s.MaxBytes = v
 		}
 	}
-	c.members(s, d.Members, e)
+	c.members(s, d.Members, e, nil)
 }
 
 // findCycles marks the structs that can hold themselves, and refuses those that

@@ -155,5 +155,22 @@ func (c *checker) enum(d *syntax.EnumDecl, e *entry) Decl {
 	return out
 }
 
+// named makes an enum of a plain integer, "uint16 ProposalType;", to which extend
+// gives names: RFC 9420 leaves these to registries.
+func (c *checker) named(d *syntax.TypeDecl, e *entry) Decl {
+	f := d.Field
+	i, ok := c.typ(&f.Type, nil, "").(*Int)
+	if !ok || f.Vector != nil || i.Bits < 8 {
+		c.errs.Add(diag.NotAType, f.Name.Span, "only values of an enum or of an integer can have names").Note(e.enum[0].Span, "this would be one")
+		return nil
+	}
+	out, _ := c.enum(&syntax.EnumDecl{Doc: f.Doc, Name: f.Name, Attrs: f.Attrs}, e).(*Enum)
+	if out.Int.Bits > i.Bits {
+		c.errs.Add(diag.BadWidth, f.Name.Span, "a value of %s does not fit in %d bits", out.Name, i.Bits)
+	}
+	out.Int = *i
+	return out
+}
+
 // widthOf returns how many bytes hold n, at least one.
 func widthOf(n uint64) int { return max(1, (bits.Len64(n)+7)/8) }

@@ -16,11 +16,16 @@ type scope struct {
 	fields  map[string]*Field
 	seen    map[string]diag.Span // names in use in the Go struct
 	selects map[string]*Select
+	arms    map[string]bool // names of cases of selects before the current one
+	outer   *scope          // of the struct in which this one stands without a name
 }
 
 // members resolves the members of a struct.
-func (c *checker) members(s *Struct, in []syntax.Member, e *entry) {
-	sc := &scope{s: s, fields: map[string]*Field{}, seen: map[string]diag.Span{}, selects: map[string]*Select{}}
+func (c *checker) members(s *Struct, in []syntax.Member, e *entry, outer *scope) {
+	sc := &scope{s: s, fields: map[string]*Field{}, seen: map[string]diag.Span{}, selects: map[string]*Select{}, arms: map[string]bool{}, outer: outer}
+	if e != nil {
+		in = c.bodies(s, in, e)
+	}
 	selects := 0
 	for _, m := range in {
 		switch m := m.(type) {
@@ -125,7 +130,7 @@ func (c *checker) field(sc *scope, m *syntax.Field) *Field {
 		c.fieldAttr(sc, f, a)
 	}
 	if m.Value != nil {
-		c.value(f, m.Value)
+		c.value(sc, f, m.Value)
 	}
 	if f.Ignore && f.Const == nil {
 		c.errs.Add(diag.BadAttribute, f.Span, "@ignore is for constants, and %s has no value", f.Name)
@@ -158,6 +163,8 @@ func (c *checker) fieldAttr(sc *scope, f *Field, a *syntax.Attr) {
 		if on != nil {
 			f.If = &If{Field: on, Not: not}
 		}
+	case a.Name == "bind":
+		c.bindAttr(f, a)
 	case (a.Name == "utf8" || a.Name == "any") && len(a.Args) == 0:
 	default:
 		c.badAttr(a, "a field")
@@ -193,7 +200,7 @@ func (c *checker) earlier(sc *scope, x syntax.Expr, code diag.Code) *Field {
 }
 
 // value gives a field its constant, or notes what it is derived from.
-func (c *checker) value(f *Field, x syntax.Expr) {
+func (c *checker) value(sc *scope, f *Field, x syntax.Expr) {
 	if a, ok := x.(*syntax.AttrExpr); ok {
 		f.Checksum = &Checksum{}
 		c.later(f, a)
@@ -212,6 +219,12 @@ func (c *checker) value(f *Field, x syntax.Expr) {
 			c.errs.Add(diag.BadDerived, x.Where(), "a length can only be an integer")
 		}
 		return
+	}
+	if _, isEnum := Resolve(f.Type).(*Enum); !isEnum {
+		if n, open := c.leftOpen(x); open {
+			c.openValue(sc, f, x, n)
+			return
+		}
 	}
 	f.Const = &Constant{}
 	switch t := Resolve(f.Type).(type) {
@@ -373,6 +386,8 @@ func (c *checker) typ(t *syntax.Type, sc *scope, field string) Type {
 	switch name {
 	case "opaque":
 		return opaqueByte
+	case mlsLength:
+		return &Varint{Form: MLS}
 	case "varint":
 		return &Varint{Form: QUIC}
 	case "leb128":
@@ -401,7 +416,7 @@ func (c *checker) inner(sc *scope, name string, members []syntax.Member, doc str
 	}
 	c.names[s.Name] = &entry{syn: &syntax.StructDecl{Name: syntax.Ident{Name: s.Name, Span: span}}, decl: s}
 	c.file.Decls = append(c.file.Decls, s)
-	c.members(s, members, nil)
+	c.members(s, members, nil, sc)
 	return s
 }
 
@@ -432,13 +447,13 @@ func (c *checker) length(v *Vector, x *syntax.Vector, sc *scope) (by *Field, ok 
 	}
 	if x.Max == nil && x.Open != "<" {
 		if n, isName := x.Min.(*syntax.NameExpr); isName && sc != nil {
-			parts := n.Parts
-			if len(parts) == 2 && parts[0].Name == sc.s.Name {
-				parts = parts[1:]
-			}
-			if f := sc.fields[dotted(parts)]; f != nil {
+			if f := sc.fields[dotted(ownParts(sc, n.Parts))]; f != nil {
 				l.Kind, l.Max, l.By = ByField, math.MaxUint64, f
 				return f, true
+			}
+			if c.names[dotted(n.Parts)] == nil {
+				l.Kind, l.Max, l.By = ByParam, math.MaxUint64, c.given(sc, n)
+				return nil, l.By != nil
 			}
 		}
 		n, ok := c.number(x.Min)

@@ -192,7 +192,7 @@ type Length struct {
 
 	Min, Max uint64 // Fixed: equal. Prefixed: the limits. Otherwise 0 and MaxUint64
 	Prefix   Type   // Prefixed: *Int or *Varint
-	By       *Field // ByField: the earlier field that holds the length; it is Derived
+	By       *Field // ByField: the earlier field that holds the length; it is Derived. ByParam: what gives it
 }
 
 // A LengthKind is where a length comes from.
@@ -204,6 +204,7 @@ const (
 	Prefixed                   // <a..b> <V> {a..b}
 	Greedy                     // [..]: what is left of the region
 	ByField                    // [field] {field}
+	ByParam                    // [name] {name}: a parameter, or a field inside another one
 )
 
 // A Unit is what a length counts.
@@ -221,6 +222,7 @@ type Optional struct{ Elem Type }
 // A Struct is a sequence of members.
 type Struct struct {
 	Name, Doc string
+	Params    []*Field // what is not in the bytes: the holder or the caller gives it
 	Members   []Member
 	MaxBytes  uint64 // of @max; 0 without it
 	Span      diag.Span
@@ -274,6 +276,19 @@ type Field struct {
 	Raw    bool // the bytes that were decoded are kept beside the value
 	Secret bool // never shown
 
+	// Param is the name of a parameter as the source has it, "Handshake.msg_type";
+	// empty for what is in the bytes.
+	Param string
+	// Path is set for a stand-in: a field inside a field and so on, from an earlier
+	// member of the struct down to the one that is meant.
+	Path []*Field
+	// Binds are the parameters of the struct that lies in the field, all of them, and
+	// what gives them.
+	Binds []Bind
+
+	// Starts is what the bytes of the field begin with.
+	Starts []byte
+
 	// ConfinedBy is the derived field that holds the size of this one in
 	// bytes, or nil. The field is decoded in a region of exactly that size.
 	ConfinedBy *Field
@@ -288,6 +303,10 @@ type Field struct {
 	// Tail is the size in bytes of what follows a greedy field in its struct.
 	Tail int64
 }
+
+// A Bind gives a parameter of a held struct the value of a field or parameter of
+// the struct that holds it.
+type Bind struct{ To, From *Field }
 
 // Hidden reports whether the field has no place in the Go struct.
 func (f *Field) Hidden() bool { return f.Const != nil || f.Derived != nil || f.Checksum != nil }
@@ -352,7 +371,7 @@ type If struct {
 // A Select is a union: the value of On picks one arm.
 type Select struct {
 	Name, Doc string // Name is empty for most; it serves sizeof
-	On        *Field // an earlier integer or enum field of the same struct
+	On        *Field // an earlier integer or enum field of the same struct, a stand-in for one inside it, or a parameter
 	Enum      *Enum  // the type of On, or nil if that is an integer
 	Arms      []*Arm // without the default
 	Default   *Arm   // nil: values without an arm are refused with an enum error

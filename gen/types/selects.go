@@ -11,12 +11,11 @@ import (
 // and nowhere else: in RFC 9420 "case reinit" of a Proposal is 5, though another
 // enum has a reinit that is 2.
 func (c *checker) selection(sc *scope, m *syntax.Select) *Select {
-	var on syntax.Expr = &syntax.NameExpr{Parts: m.On, Span: m.On[0].Span.To(m.On[len(m.On)-1].Span)}
 	s := &Select{Name: m.Name.Name, Doc: m.Doc, Span: m.Span}
 	for _, a := range m.Attrs {
 		c.badAttr(a, "a select")
 	}
-	if s.On = c.earlier(sc, on, diag.BadSelect); s.On == nil {
+	if s.On = c.selector(sc, m.On); s.On == nil {
 		return nil
 	}
 	s.Enum, _ = Resolve(s.On.Type).(*Enum)
@@ -36,6 +35,9 @@ func (c *checker) selection(sc *scope, m *syntax.Select) *Select {
 				s.Default = a
 			}
 		}
+	}
+	for _, a := range s.Arms {
+		sc.arms[labelName(a.Labels[0])] = true
 	}
 	if len(m.Arms) == 0 {
 		c.errs.Add(diag.BadSelect, m.Span, "the select has no cases")
@@ -70,6 +72,13 @@ func (c *checker) arm(sc *scope, s *Select, m *syntax.Arm) *Arm {
 	name := labelName(a.Labels[0])
 	if len(m.Members) == 0 {
 		return a
+	}
+	if sc.arms[name] { // two selects have the same labels: update, update_2
+		n := 2
+		for ; sc.arms[name+"_"+strconv.Itoa(n)]; n++ {
+		}
+		name += "_" + strconv.Itoa(n)
+		sc.arms[name] = true
 	}
 	if f, ok := m.Members[0].(*syntax.Field); ok && len(m.Members) == 1 && f.Name.Name == "" {
 		if f.Type.Struct && len(f.Type.Members) == 0 {
@@ -181,6 +190,9 @@ func (c *checker) checkDefault(st *Struct, s *Select) {
 			Doc: "Unknown is the body where nothing is known of the selector's value.", Span: s.Span,
 		}}}
 		return
+	}
+	if s.On.Param != "" {
+		return // whoever gives the parameter knows the cases; others are refused
 	}
 	c.errs.Add(diag.NoDefault, s.Span,
 		"other values of %s have no case, and nothing says how long their body is: add a default, or make %s @closed", s.Enum.Name, s.Enum.Name).

@@ -28,7 +28,11 @@ func (g *generator) decoder(s *types.Struct) {
 	name := g.names.of(s)
 	g.p("// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.")
 	g.p("func (m *%s) UnmarshalBinary(b []byte) error {", name)
-	g.p("*m = %s{}", name)
+	var keep []string
+	for _, p := range s.Params {
+		keep = append(keep, fmt.Sprintf("%s: m.%s", g.fieldName(p), g.fieldName(p)))
+	}
+	g.p("*m = %s{%s}", name, strings.Join(keep, ", "))
 	if g.aliases(s, map[*types.Struct]bool{}) {
 		g.p("b = slices.Clone(b)")
 	}
@@ -162,7 +166,7 @@ func (d *decoding) members() {
 // which nothing is left to check.
 func (d *decoding) takesRest(m types.Member) bool {
 	f, ok := m.(*types.Field)
-	if !ok || f.ConfinedBy != nil || f.If != nil || f.Raw || len(d.sums) > 0 || d.s.MaxBytes > 0 || d.g.measured(d.s, f) {
+	if !ok || f.ConfinedBy != nil || f.If != nil || f.Raw || f.Starts != nil || len(d.sums) > 0 || d.s.MaxBytes > 0 || d.g.measured(d.s, f) {
 		return false
 	}
 	v, ok := types.Resolve(f.Type).(*types.Vector)
@@ -242,6 +246,11 @@ func (d *decoding) field(f *types.Field, dst string, c cursor) {
 	}
 	path := fmt.Sprintf("%q", f.Name)
 	vec, _ := types.Resolve(f.Type).(*types.Vector)
+	began := c.first
+	if f.Starts != nil && c.first == c.at {
+		began = local(f.Name) + "At"
+		g.set(began, c.first)
+	}
 	exact := vec != nil && (vec.Length.Kind == types.Greedy || vec.Length.Kind == types.ByField)
 	closeRegion := func() {}
 	switch {
@@ -261,7 +270,13 @@ func (d *decoding) field(f *types.Field, dst string, c cursor) {
 	case f.Hidden():
 		d.hidden(f, c, path)
 	default:
+		g.binds = f.Binds
 		d.value(f.Type, dst, path, c)
+		if f.Starts != nil {
+			g.p("if len(%s) < %d || string(%s[:%d]) != %q {", dst, len(f.Starts), dst, len(f.Starts), f.Starts)
+			g.fail("codec.Fail(%s, %s, %s, codec.ErrConst)", g.fn.name, path, began)
+			g.p("}")
+		}
 	}
 	if f.Raw {
 		raw := local(f.Name) + "Raw"

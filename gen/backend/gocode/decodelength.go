@@ -177,6 +177,12 @@ func (g *generator) whereIs(f *types.Field) string {
 	if f.Offset >= 0 {
 		return fmt.Sprint(f.Offset / 8)
 	}
+	if f.Param != "" {
+		return "0"
+	}
+	if len(f.Path) > 0 {
+		return g.whereIs(f.Path[0])
+	}
 	return local(f.Name) + "At"
 }
 
@@ -200,7 +206,7 @@ func (g *generator) blamed(s *types.Struct, f *types.Field) bool {
 		return d.Confines == nil
 	}
 	for _, m := range s.Members {
-		if sel, ok := m.(*types.Select); ok && sel.On == f && sel.Default == nil {
+		if sel, ok := m.(*types.Select); ok && (sel.On == f || len(sel.On.Path) > 0 && sel.On.Path[0] == f) && sel.Default == nil {
 			return true
 		}
 	}

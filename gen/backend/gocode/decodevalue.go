@@ -116,6 +116,9 @@ func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 		}
 		g.p("%s = %s[%d:]", c.name, c.name, w)
 	case *types.Struct:
+		for _, b := range g.bindsOf(u) {
+			g.p("%s.%s = %s", dst, g.fieldName(b.To), g.given(b))
+		}
 		call := "Decode(" + c.name + ")"
 		if u.Recursive && d.s.Recursive {
 			call = "decode(" + c.name + ", depth+1)"

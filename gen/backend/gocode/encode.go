@@ -124,14 +124,24 @@ func (e *encoding) field(f *types.Field) {
 		value := g.derivedValue(e.s, f)
 		g.set(v, value)
 		bits := 62
-		if vr.Form == types.LEB128 {
+		switch vr.Form {
+		case types.LEB128:
 			bits = 63
+		case types.MLS:
+			bits = 30
 		}
 		e.checkDerived(f, v, at, bits, strings.HasPrefix(value, "codec."))
 		g.p("b = %s(b, uint64(%s))", appendVarint(vr), v)
 		return
 	}
-	e.value(f.Type, "m."+g.fieldName(f), path)
+	src := "m." + g.fieldName(f)
+	if f.Starts != nil {
+		g.p("if len(%s) < %d || string(%s[:%d]) != %q {", src, len(f.Starts), src, len(f.Starts), f.Starts)
+		e.fail("codec.Fail(%s, %s, %s, codec.ErrConst)", g.fn.name, path, at)
+		g.p("}")
+	}
+	g.binds = f.Binds
+	e.value(f.Type, src, path)
 }
 
 func appendVarint(v *types.Varint) string {
@@ -157,7 +167,7 @@ func (e *encoding) value(t types.Type, src, path string) {
 		i := intOf(u)
 		g.p("%s", appendInt("b", g.toUint(t, src, uintBits(i.Bits)), i.Bits, i.Little))
 	case *types.Struct:
-		g.p("if b, err = %s.encode(b); err != nil {", src)
+		g.p("if b, err = %s.encode(b); err != nil {", g.boundCopy(u, src))
 		e.fail("codec.Within(err, %s, %s, %s)", g.fn.name, path, at)
 		g.p("}")
 	case *types.Optional:
@@ -226,6 +236,13 @@ func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 		w := l.Prefix.Size().Max / 8
 		g.p("%s := len(b)", backpatch)
 		g.p("b = append(b, %s)", strings.TrimSuffix(strings.Repeat("0, ", int(w)), ", "))
+	case l.Kind == types.ByParam && (v.Bytewise() || l.Unit == types.Elements):
+		g.p("if uint64(len(%s)) != %s {", src, g.toUint(l.By.Type, g.ref(l.By), 64))
+		e.fail("codec.Mismatch(%s, %s, %s, %s, uint64(len(%s)))", g.fn.name, path, at, g.toUint(l.By.Type, g.ref(l.By), 64), src)
+		g.p("}")
+	case l.Kind == types.ByParam:
+		backpatch = g.fresh("at")
+		g.p("%s := len(b)", backpatch)
 	case l.Kind == types.Fixed && !isArray(v) && v.Bytewise():
 		g.p("if len(%s) != %d {", src, l.Min)
 		e.fail("codec.Mismatch(%s, %s, %s, %d, uint64(len(%s)))", g.fn.name, path, at, l.Min, src)
@@ -256,6 +273,13 @@ func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 		g.p("}")
 	}
 	if backpatch == "" {
+		return
+	}
+	if l.Kind == types.ByParam {
+		want := g.toUint(l.By.Type, g.ref(l.By), 64)
+		g.p("if uint64(len(b)-%s) != %s {", backpatch, want)
+		e.fail("codec.Mismatch(%s, %s, %s-start, %s, uint64(len(b)-%s))", g.fn.name, path, backpatch, want, backpatch)
+		g.p("}")
 		return
 	}
 	if l.Kind == types.Fixed {

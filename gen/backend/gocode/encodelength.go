@@ -127,6 +127,7 @@ func (g *generator) derivedValue(s *types.Struct, f *types.Field) string {
 				sizes[m] = e
 				continue
 			}
+			g.binds = m.Binds
 			v := g.fresh(local(m.Name) + "Size")
 			g.p("%s := 0", v)
 			if m.If != nil {
@@ -142,6 +143,7 @@ func (g *generator) derivedValue(s *types.Struct, f *types.Field) string {
 			g.p("%s := 0", v)
 			g.switchOn(m, func(a *types.Arm) {
 				for _, f := range a.Fields {
+					g.binds = f.Binds
 					g.addSize(v, f.Type, "m."+g.fieldName(f))
 				}
 			}, nil)

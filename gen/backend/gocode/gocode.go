@@ -48,7 +48,8 @@ func FileName(source string) string {
 type generator struct {
 	names *names
 	buf   bytes.Buffer
-	fn    *function // that is being written
+	fn    *function    // that is being written
+	binds []types.Bind // of the field that is being written
 }
 
 func (g *generator) p(format string, args ...any) {
@@ -126,6 +127,12 @@ func (g *generator) structType(s *types.Struct) {
 	}
 	g.comment(doc, "")
 	g.p("type %s struct {", name)
+	for _, p := range s.Params {
+		g.p("%s %s // parameter %s: not in the bytes, set it before decoding", g.fieldName(p), g.goType(p.Type), p.Param)
+	}
+	if len(s.Params) > 0 && len(s.Members) > 0 {
+		g.p("")
+	}
 	for _, m := range s.Members {
 		switch m := m.(type) {
 		case *types.Field:
@@ -135,7 +142,7 @@ func (g *generator) structType(s *types.Struct) {
 				for _, f := range a.Fields {
 					doc := f.Doc
 					if doc == "" && a != m.Default {
-						doc = "if " + g.fieldName(m.On) + " is " + g.labels(a)
+						doc = "if " + strings.TrimPrefix(g.ref(m.On), "m.") + " is " + g.labels(a)
 					}
 					g.structField(s, f, doc)
 				}

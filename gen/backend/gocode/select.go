@@ -68,7 +68,7 @@ func (g *generator) greedyArms(m *types.Select) bool {
 // switchOn writes a switch over the arms of a select. other writes what happens
 // for values without an arm.
 func (g *generator) switchOn(m *types.Select, arm func(*types.Arm), other func(value string)) {
-	on := "m." + g.fieldName(m.On)
+	on := g.ref(m.On)
 	if g.underlying(m.On.Type) == "bool" {
 		on = "codec.Bit(" + boolOf(g.goType(m.On.Type), on) + ")"
 	}

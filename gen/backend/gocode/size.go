@@ -68,6 +68,7 @@ func (z *sizing) flush() {
 
 func (z *sizing) field(f *types.Field) {
 	g := z.g
+	g.binds = f.Binds
 	if f.If != nil {
 		z.flush()
 		g.p("if %s {", g.condition(f.If))
@@ -157,6 +158,9 @@ func (g *generator) sizeExpr(t types.Type, src string) string {
 	case *types.Varint:
 		return fmt.Sprintf("%s(%s)", sizeFunc(u), g.toUint(t, src, 64))
 	case *types.Struct:
+		if len(u.Params) > 0 {
+			return ""
+		}
 		return src + ".Size()"
 	case *types.Extern:
 		return fmt.Sprintf("len(%s)", src)
@@ -194,6 +198,8 @@ func (g *generator) addSize(n string, t types.Type, src string) {
 		return
 	}
 	switch u := types.Resolve(t).(type) {
+	case *types.Struct:
+		g.p("%s += %s.Size()", n, g.boundCopy(u, src))
 	case *types.Optional:
 		g.p("%s++", n)
 		g.addOptional(n, u, src)
@@ -240,7 +246,7 @@ func (g *generator) addOptional(n string, t *types.Optional, src string) {
 
 // deref returns an expression for what a pointer points at.
 func (g *generator) deref(t types.Type, src string) string {
-	if _, ok := types.Resolve(t).(*types.Struct); ok {
+	if s, ok := types.Resolve(t).(*types.Struct); ok && len(s.Params) == 0 {
 		return src
 	}
 	return "(*" + src + ")"

@@ -48,6 +48,7 @@ func (g *generator) textField(f *types.Field, src string, first bool) {
 		return
 	}
 	g.p("b = append(b, %q...)", label)
+	g.binds = f.Binds
 	g.textValue(f.Type, src)
 }
 
@@ -88,7 +89,7 @@ func (g *generator) textValue(t types.Type, src string) {
 		}
 		g.p("b = append(b, %s.String()...)", src)
 	case *types.Struct:
-		g.p("b = %s.appendText(b)", src)
+		g.p("b = %s.appendText(b)", g.boundCopy(u, src))
 	case *types.Extern:
 		g.p("b = codec.AppendBytes(b, %s)", src)
 	case *types.Optional:

@@ -49,6 +49,16 @@ func (d *decoding) lengthOf(v *types.Vector, path string, c cursor, bytes bool) 
 			d.need(fmt.Sprint(l.Min), path, c)
 		}
 		return "", fmt.Sprint(l.Min)
+	case l.Kind == types.ByParam:
+		if !bytes {
+			return "", "uint64(" + g.ref(l.By) + ")"
+		}
+		have := g.toUint(l.By.Type, g.ref(l.By), 64)
+		g.p("if %s > uint64(len(%s)) {", have, c.name)
+		g.fail("codec.ShortBy(%s, %s, %s, len(%s), %s)", g.fn.name, path, c.first, c.name, have)
+		g.p("}")
+		g.set("n", "int("+g.ref(l.By)+")")
+		return "", "n"
 	case l.Kind == types.ByField && l.Unit == types.Elements:
 		have := local(l.By.Name)
 		if !bytes {
