@@ -27,22 +27,18 @@ func TestTshark(t *testing.T) {
 	if err != nil {
 		t.Skip("no tshark here")
 	}
-	t.Run("forms", func(t *testing.T) { compare(t, tshark, compile(t, "testdata/*.wire")) })
-	t.Run("random", func(t *testing.T) { compare(t, tshark, randomSpecs(t, 11, 25)) })
+	t.Run("forms", func(t *testing.T) {
+		compare(t, tshark, check(t, append(sources(t, "testdata/*.wire"), randomSpecs(t, 11, 25))))
+	})
 	t.Run("spec", func(t *testing.T) {
-		compare(t, tshark, compile(t, "../../../spec/*.wire", "../../../spec/classic/*.wire"))
+		compare(t, tshark, check(t, sources(t, "../../../spec/*.wire", "../../../spec/classic/*.wire")))
 	})
 }
 
-// randomSpecs checks a program of so many random specs.
-func randomSpecs(t *testing.T, seed uint64, specs int) *types.Program {
+// randomSpecs makes a source of so many random specs that are valid.
+func randomSpecs(t *testing.T, seed uint64, specs int) *diag.Source {
 	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 9))
-	check := func(text string) (*types.Program, error) {
-		var errs diag.List
-		p := types.Check([]*syntax.File{syntax.Parse(&diag.Source{Name: "random.wire", Text: text}, &errs)}, &errs)
-		return p, errs.Err()
-	}
 	text := ""
 	for i := 0; i < specs; {
 		choices := make([]byte, 40+random.IntN(120))
@@ -50,16 +46,14 @@ func randomSpecs(t *testing.T, seed uint64, specs int) *types.Program {
 			choices[j] = byte(random.Uint32())
 		}
 		one := grammar.Spec(choices, fmt.Sprintf("R%d", i))
-		if _, err := check(one); err == nil {
+		var errs diag.List
+		types.Check([]*syntax.File{syntax.Parse(&diag.Source{Name: "random.wire", Text: one}, &errs)}, &errs)
+		if errs.Err() == nil {
 			text += one
 			i++
 		}
 	}
-	p, err := check(text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return p
+	return &diag.Source{Name: "random.wire", Text: text}
 }
 
 // compare runs tshark over a capture of samples.
@@ -114,22 +108,33 @@ func compare(t *testing.T, tshark string, p *types.Program) {
 	t.Logf("%d packets of %d structs", len(packets), len(p.Structs()))
 }
 
-func compile(t *testing.T, patterns ...string) *types.Program {
+// sources reads files.
+func sources(t *testing.T, patterns ...string) []*diag.Source {
 	t.Helper()
-	var errs diag.List
-	var files []*syntax.File
+	var all []*diag.Source
 	for _, pattern := range patterns {
 		names, err := filepath.Glob(pattern)
 		if err != nil || len(names) == 0 {
 			t.Fatal("no sources", err)
 		}
-		for _, n := range names {
-			text, err := os.ReadFile(n)
+		for _, name := range names {
+			text, err := os.ReadFile(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			files = append(files, syntax.Parse(&diag.Source{Name: n, Text: string(text)}, &errs))
+			all = append(all, &diag.Source{Name: name, Text: string(text)})
 		}
+	}
+	return all
+}
+
+// check makes a program of sources.
+func check(t *testing.T, sources []*diag.Source) *types.Program {
+	t.Helper()
+	var errs diag.List
+	var files []*syntax.File
+	for _, s := range sources {
+		files = append(files, syntax.Parse(s, &errs))
 	}
 	p := types.Check(files, &errs)
 	if err := errs.Err(); err != nil {
