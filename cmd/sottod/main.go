@@ -20,7 +20,6 @@ const (
 	exitInternal    = 1
 	exitUsage       = 2
 	exitNoContact   = 3 // cannot listen
-	exitNoUser      = 5
 	exitState       = 10 // locked, damaged, open to others or not there
 	exitInterrupted = 130
 )

@@ -49,8 +49,8 @@ SIGNALS
     INT, TERM     tell the clients and stop; a second one stops at once
 
 EXIT CODES
-    0 done, 1 internal, 2 usage, 3 cannot listen, 5 no such user, 10 state locked,
-    damaged or not there, 130 interrupted
+    0 done, 1 internal, 2 usage, 3 cannot listen, 10 state locked, damaged or not
+    there, 130 interrupted
 `
 
 // manual writes the manual page.

@@ -234,9 +234,12 @@ func TestGarbageOnTheControlStream(t *testing.T) {
 	if _, err := alice.control.Write([]byte{0, 0, 3, 99, 1, 2}); err != nil { // a signal of a later version
 		t.Fatal(err)
 	}
-	alice.ack(1<<64 - 1) // more than there ever was
 	alice.mustSend("Alice", 1, "note to self", wire.SendStateSent)
 	alice.delivered("note to self")
+	alice.ack(1<<64 - 1) // more than there ever was
+	if p := alice.next(wire.PushTypeReceipt); p.Receipt.By != "Alice" {
+		t.Errorf("receipt %v, want her own", p)
+	}
 }
 
 // More requests at once than a session may have wait for their turn; none is

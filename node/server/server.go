@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -114,6 +115,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 		Random:      s.source,
 		Responder:   responder{login},
 		IdleTimeout: s.limits.Idle,
+		Workers:     2 * runtime.GOMAXPROCS(0), // a login waits for the disk twice
 		ResetKey:    labelReset.Hash(cfg.Keys.Secret[:]),
 	})
 	return s, err

@@ -195,7 +195,7 @@ func TestTooManySessions(t *testing.T) {
 // "A slow reader costs its own window only": who does not read loses his
 // session after a while and no message; others notice nothing.
 func TestSlowReader(t *testing.T) {
-	w := newWorld(t, Limits{Stall: 300 * time.Millisecond}, "Eve")
+	w := newWorld(t, Limits{Stall: time.Second}, "Eve")
 	eve, login, err := w.dial("Eve", "Eve")
 	if err != nil {
 		t.Fatal(err)
@@ -209,7 +209,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	alice, bob := w.enter("Alice", 0), w.enter("Bob", 0)
 	big := strings.Repeat("b", 1<<20)
-	for i := range byte(24) {
+	for i := range byte(6) {
 		alice.send("Eve", i, big)
 		alice.mustSend("Bob", i, "quick", wire.SendStateSent)
 		bob.delivered("quick")
@@ -219,7 +219,7 @@ func TestSlowReader(t *testing.T) {
 		t.Errorf("closed with %v, want too_slow", code)
 	}
 	eve = w.enter("Eve", 0)
-	for range 24 {
+	for range 6 {
 		eve.delivered(big)
 	}
 }
