@@ -19,7 +19,7 @@ const (
 	exitDone        = 0
 	exitInternal    = 1
 	exitUsage       = 2
-	exitNoContact   = 3 // cannot listen
+	exitNoContact   = 3  // cannot listen
 	exitState       = 10 // locked, damaged, open to others or not there
 	exitInterrupted = 130
 )
