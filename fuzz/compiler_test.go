@@ -63,7 +63,9 @@ func FuzzCompilerGrammar(f *testing.F) {
 		text := grammar.Spec(choices, "")
 		if p := compileText(t, text); p != nil {
 			interpret(t, p, in, text)
-			emitAll(t, text)
+			if len(in)%16 == 0 { // the backends take a hundred times as long
+				emitAll(t, text)
+			}
 		}
 	})
 }
@@ -88,7 +90,7 @@ func TestRandomSpecs(t *testing.T) {
 		if p := compileText(t, text); p != nil {
 			valid++
 			interpret(t, p, randomBytes(random, 40), text)
-			if valid < 40 {
+			if valid <= 10 {
 				emitAll(t, text)
 			}
 		}
