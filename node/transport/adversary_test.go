@@ -313,6 +313,26 @@ func TestPeerFillsQueues(t *testing.T) {
 			t.Errorf("%d streams wait for Accept, want at most %d", n, maxStreams)
 		}
 	})
+	// Opened, reset and stopped at once, and never accepted (the rapid reset of
+	// CVE-2023-44487).
+	t.Run("streams reset at once", func(t *testing.T) {
+		v := newVictim(t)
+		for i := range uint64(10 * maxStreams) {
+			reset, stop := wire.Segment{Type: wire.SegmentTypeReset}, wire.Segment{Type: wire.SegmentTypeStop}
+			reset.Reset.Stream, stop.Stop.Stream = 2*i+1, 2*i+1
+			v.send(reset, stop)
+			v.poll()
+			if n := v.st.recovery.sent.next; n > 0 {
+				v.send(ack(uint64(n-1), uint64(n-1)-max(0, uint64(n)-min(uint64(n), 2))))
+			}
+			if v.st.err != nil {
+				break
+			}
+		}
+		if n := len(v.st.streams.backlog); n > maxStreams {
+			t.Errorf("%d streams wait for Accept, want at most %d", n, maxStreams)
+		}
+	})
 	t.Run("sealed packets before the keys", func(t *testing.T) {
 		v := newVictim(t)
 		v.st.keys, v.st.hs = nil, &handshake{}

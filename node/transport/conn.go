@@ -73,7 +73,9 @@ func (c *Conn) AcceptStream(ctx context.Context) (*Stream, error) {
 			if len(t.backlog) > 0 {
 				notify(t.acceptWake)
 			}
-			c.mu.Unlock()
+			s.waiting = false
+			t.retire(&c.st, s)
+			c.flush()
 			return s, nil
 		}
 		if err := c.ended(); err != nil {
@@ -153,7 +155,7 @@ func (c *Conn) ReceiveDatagram(ctx context.Context) ([]byte, error) {
 // reason.
 func (c *Conn) CloseWithCode(code uint64, reason string) {
 	c.mu.Lock()
-	c.st.close(c.end.clock.now(), code, reason)
+	c.st.close(c.end.clock.now(), code&maxOffset, reason)
 	c.flush()
 }
 

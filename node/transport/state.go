@@ -118,7 +118,7 @@ func (c *state) install(now instant, s *session.Secrets) error {
 }
 
 // confirm says that the peer has the keys: the handshake is over.
-func (c *state) confirm() { c.hs = nil }
+func (c *state) confirm() { c.hs, c.check = nil, nil }
 
 // receive takes a DATA packet. p is its decoded head; packet is opened in place.
 // It reports whether the packet was the peer's.
@@ -485,7 +485,9 @@ func (c *state) nextTimeout() instant {
 	}
 	var at instant
 	if c.hs != nil {
-		at = c.hs.deadline
+		if !c.thinking() {
+			at = c.hs.deadline
+		}
 		if c.hs.message != nil && !c.hs.working && c.path.room() >= basePacket {
 			at = earliest(at, c.hs.sendAt)
 		}
@@ -518,6 +520,10 @@ func (c *state) nextTimeout() instant {
 // keepAliveAt is when the silence has lasted for long enough to say something.
 func (c *state) keepAliveAt() instant { return max(c.lastHeard, c.lastAsked).add(c.keepAlive) }
 
+// thinking reports whether an initiator works on a message, a puzzle perhaps: that
+// takes as long as its context allows.
+func (c *state) thinking() bool { return c.initiator && c.hs != nil && c.hs.working }
+
 func (c *state) challengeWait() time.Duration {
 	return max(3*c.recovery.rtt.probeAfter(), 100*time.Millisecond)
 }
@@ -546,7 +552,7 @@ func (c *state) timeout(now instant) {
 			c.end(now)
 			return
 		}
-		if c.hs.deadline.reached(now) {
+		if c.hs.deadline.reached(now) && !c.thinking() {
 			c.err = ErrHandshake
 			c.end(now)
 			return

@@ -553,3 +553,28 @@ func TestPathMTU(t *testing.T) {
 		}
 	})
 }
+
+// A puzzle may take longer than any time limit of the handshake.
+func TestSlowInitiator(t *testing.T) {
+	simulate(t, 1, quick, func(t *testing.T, w *world) {
+		w.serve()
+		// The responder has long given up its run when this one has its keys.
+		c, err := w.client.Dial(t.Context(), serverAt, &toyInitiator{oneWay: true, think: 5 * time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-c.Done()
+		if c.Err() != ErrReset {
+			t.Errorf("got %v, want ErrReset", c.Err())
+		}
+		if n := len(w.server.conns.all()); n != 0 {
+			t.Errorf("%d half-open connections left", n)
+		}
+		w.dial(t)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Hour)
+		defer cancel()
+		if c, err = w.client.Dial(ctx, serverAt, &toyInitiator{think: 25 * time.Second}); err != nil {
+			t.Errorf("thinking for 25 s a message: %v", err)
+		}
+	})
+}

@@ -16,6 +16,7 @@ type Stream struct {
 	receive receiveHalf
 	open    bool // the peer has to be told of it
 	retired bool
+	waiting bool // for AcceptStream
 
 	queue         queueKind
 	before, after *Stream

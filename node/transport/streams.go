@@ -101,7 +101,7 @@ func (t *streamTable) find(c *state, id uint64) (*Stream, error) {
 	var s *Stream
 	for t.nextPeer <= id>>1 {
 		s = t.make(t.nextPeer<<1 | t.side ^ 1)
-		s.conn = c.shell
+		s.conn, s.waiting = c.shell, true
 		t.nextPeer++
 		t.backlog = append(t.backlog, s)
 	}
@@ -122,6 +122,9 @@ func (t *streamTable) raise(limit uint64) {
 func (t *streamTable) retire(c *state, s *Stream) {
 	if s.retired || !s.send.done() || !s.receive.done() {
 		return
+	}
+	if s.waiting {
+		return // or a peer that stops and resets its streams at once could pile them up
 	}
 	s.retired = true
 	t.unschedule(s)
