@@ -43,8 +43,8 @@ func init() {
 	for _, s := range p.Structs() {
 		structs[s.Name] = s
 	}
-	oracle = func(t *testing.T, name string, in []byte) (int, error, int) {
-		_, n, err := interp.Decode(structs[name], in)
+	oracle = func(t *testing.T, c *target, in []byte) (int, error, int) {
+		_, n, err := interp.DecodeWith(structs[c.name], c.params, in)
 		var e *interp.Error
 		if errors.As(err, &e) {
 			return 0, reasons[e.Reason], e.Offset

@@ -11,12 +11,20 @@ import (
 
 // Decode says in JSON what bytes of a struct say. No Go toolchain is needed: the
 // interpreter walks the checked sources.
-func Decode(sources []*diag.Source, name string, in []byte) ([]byte, error) {
+//
+// params are the parameters of the struct, by the names that they have in what is
+// returned.
+func Decode(sources []*diag.Source, name string, params map[string]uint64, in []byte) ([]byte, error) {
 	s, err := structNamed(sources, name)
 	if err != nil {
 		return nil, err
 	}
-	v, err := interp.DecodeAll(s, in)
+	for _, p := range s.Params {
+		if _, ok := params[p.Name]; !ok {
+			return nil, fmt.Errorf("%s needs the parameter %s", name, p.Name)
+		}
+	}
+	v, err := interp.DecodeAllWith(s, params, in)
 	if err != nil {
 		return nil, err
 	}

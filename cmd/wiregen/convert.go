@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 	"unicode"
 
 	"sotto/gen"
@@ -16,6 +18,13 @@ func decode(args []string, stdin io.Reader, stdout io.Writer) error {
 	set := flags("wiregen decode")
 	name := set.String("type", "", "")
 	binary := set.Bool("binary", false, "")
+	params := map[string]uint64{}
+	set.Func("param", "", func(s string) error {
+		key, value, _ := strings.Cut(s, "=")
+		n, err := strconv.ParseUint(value, 0, 64)
+		params[key] = n
+		return err
+	})
 	if err := set.Parse(args); err != nil {
 		return err
 	}
@@ -36,7 +45,7 @@ func decode(args []string, stdin io.Reader, stdout io.Writer) error {
 			return fmt.Errorf("wiregen decode: %w", err)
 		}
 	}
-	text, err := gen.Decode(sources, *name, in)
+	text, err := gen.Decode(sources, *name, params, in)
 	if err != nil {
 		return fmt.Errorf("wiregen decode: %w", err)
 	}

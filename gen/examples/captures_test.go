@@ -54,8 +54,8 @@ func init() {
 		interp.Short: codec.ErrShort, interp.Trailing: codec.ErrTrailing, interp.Range: codec.ErrRange, interp.Const: codec.ErrConst,
 		interp.Enum: codec.ErrEnum, interp.Checksum: codec.ErrChecksum, interp.NotCanonical: codec.ErrNotCanonical, interp.UTF8: codec.ErrUTF8,
 	}
-	oracle = func(t *testing.T, name string, in []byte) (int, error, int) {
-		_, n, err := interp.Decode(structs[name], in)
+	oracle = func(t *testing.T, c *target, in []byte) (int, error, int) {
+		_, n, err := interp.DecodeWith(structs[c.name], c.params, in)
 		var e *interp.Error
 		if errors.As(err, &e) {
 			return 0, reasons[e.Reason], e.Offset

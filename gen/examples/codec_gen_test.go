@@ -26,8 +26,9 @@ type message interface {
 type target struct {
 	name      string
 	make      func() message
-	canonical bool // bytes that decode re-encode to the same bytes
-	greedy    bool // takes all of its input, so that a shorter one may be whole too
+	params    map[string]uint64 // what make sets that is not in the bytes
+	canonical bool              // bytes that decode re-encode to the same bytes
+	greedy    bool              // takes all of its input, so that a shorter one may be whole too
 	seeds     []seed
 }
 
@@ -50,7 +51,7 @@ func (s *seed) bytes(t testing.TB) []byte {
 
 // oracle, if it is set, is a second decoder. It says how many bytes it took or which sentinel of codec its error is, and
 // at which byte.
-var oracle func(t *testing.T, name string, in []byte) (n int, kind error, offset int)
+var oracle func(t *testing.T, c *target, in []byte) (n int, kind error, offset int)
 
 var sentinels = []error{
 	codec.ErrShort, codec.ErrTrailing, codec.ErrRange, codec.ErrConst,
@@ -107,7 +108,7 @@ func check(t *testing.T, c *target, in []byte) bool {
 		t.Errorf("%s %x: Decode took all, UnmarshalBinary: %v", c.name, in, errWhole)
 	}
 	if oracle != nil {
-		on, kind, at := oracle(t, c.name, in)
+		on, kind, at := oracle(t, c, in)
 		if kind != kindPart || kind != nil && at != atPart || kind == nil && on != n {
 			t.Errorf("%s %x:\ngot  %d bytes, %v\nwant %d bytes, %v at byte %d", c.name, in, n, errPart, on, kind, at)
 		}

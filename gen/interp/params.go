@@ -5,6 +5,15 @@ import "sotto/gen/types"
 // numbers holds the parameters of a struct.
 type numbers map[*types.Field]uint64
 
+// Params returns the parameters in a value of s, for DecodeWith.
+func Params(s *types.Struct, v *Value) map[string]uint64 {
+	params := map[string]uint64{}
+	for _, p := range s.Params {
+		params[p.Name] = selector(p, v)
+	}
+	return params
+}
+
 // bound computes what a field gives to the struct that lies in it.
 func bound(f *types.Field, value func(*types.Field) uint64) numbers {
 	given := numbers{}

@@ -39,7 +39,7 @@ func Samples(s *types.Struct, seed uint64) []Sampled {
 				continue
 			}
 			// Decoded again the value knows where its parts stand.
-			v, err = DecodeAll(s, b)
+			v, err = DecodeAllWith(s, Params(s, v), b)
 			if err == nil && !contains(all, b) {
 				all = append(all, Sampled{v, b})
 				return
@@ -262,7 +262,7 @@ func (p *Sampler) vector(t *types.Vector, depth int) *Value {
 	byElements := t.Length.Unit == types.Elements
 	for bytes := 0; byElements && len(v.List) < n || !byElements && bytes < n; {
 		e := p.value(t.Elem, depth)
-		w := &writer{}
+		w := &writer{given: p.given}
 		if encodeType(t.Elem, e, w, "", depth) != nil || w.bits == 0 {
 			break
 		}

@@ -69,17 +69,19 @@ func file(f *types.File, pkg, codecs string) ([]byte, error) {
 		if !ok {
 			continue
 		}
-		count++
-		name := gocode.GoName(s)
-		fmt.Fprintf(&b, "\t{\n\t\tname: %q, make: func() message { return new(%s.%s) },\n", s.Name, path.Base(codecs), name)
-		fmt.Fprintf(&b, "\t\tcanonical: %t, greedy: %t,\n\t\tseeds: []seed{\n", s.NotCanonical == "", s.Greedy)
-		for i, sample := range vectors.Samples(s) {
-			if i > 0 && len(sample.Bytes) > largest {
-				continue
+		for _, group := range grouped(s, vectors.Samples(s)) {
+			count++
+			made, params := construct(s, group.params, path.Base(codecs))
+			fmt.Fprintf(&b, "\t{\n\t\tname: %q, make: func() message { return %s },\n%s", s.Name, made, params)
+			fmt.Fprintf(&b, "\t\tcanonical: %t, greedy: %t,\n\t\tseeds: []seed{\n", s.NotCanonical == "", s.Greedy)
+			for i, sample := range group.seeds {
+				if i > 0 && len(sample.Bytes) > largest {
+					continue
+				}
+				fmt.Fprintf(&b, "\t\t\t{%s, %s},\n", literal(sample.Bytes), lengths(sample.Value))
 			}
-			fmt.Fprintf(&b, "\t\t\t{%s, %s},\n", literal(sample.Bytes), lengths(sample.Value))
+			b.WriteString("\t\t},\n\t},\n")
 		}
-		b.WriteString("\t\t},\n\t},\n")
 	}
 	if count == 0 {
 		return nil, nil
@@ -99,6 +101,46 @@ func file(f *types.File, pkg, codecs string) ([]byte, error) {
 		return nil, fmt.Errorf("fuzzcode: %s: %w", f.Name, err)
 	}
 	return text, nil
+}
+
+// A group is samples of a struct that have the same parameters.
+type group struct {
+	params *interp.Value
+	seeds  []interp.Sampled
+}
+
+func grouped(s *types.Struct, samples []interp.Sampled) []group {
+	if len(samples) == 0 {
+		return []group{{params: interp.NewSampler(0, 0).Struct(s)}}
+	}
+	var groups []group
+	at := map[string]int{}
+	for _, sample := range samples {
+		_, key := construct(s, sample.Value, "")
+		i, ok := at[key]
+		if !ok {
+			i = len(groups)
+			at[key] = i
+			groups = append(groups, group{params: sample.Value})
+		}
+		groups[i].seeds = append(groups[i].seeds, sample)
+	}
+	return groups
+}
+
+// construct writes an expression for an empty value with the parameters of v, and the line that lists them.
+func construct(s *types.Struct, v *interp.Value, pkg string) (made, params string) {
+	name := pkg + "." + gocode.GoName(s)
+	if len(s.Params) == 0 {
+		return "new(" + name + ")", ""
+	}
+	var fields, entries []string
+	for _, p := range s.Params {
+		n := v.Field(p.Name).Uint
+		fields = append(fields, fmt.Sprintf("%s: %d", gocode.GoField(p), n))
+		entries = append(entries, fmt.Sprintf("%q: %d", p.Name, n))
+	}
+	return "&" + name + "{" + strings.Join(fields, ", ") + "}", "\t\tparams: map[string]uint64{" + strings.Join(entries, ", ") + "},\n"
 }
 
 // literal writes bytes as a string of hex, in several lines if it is long.

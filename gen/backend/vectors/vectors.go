@@ -68,6 +68,9 @@ const border = 160
 
 // refused finds for each reason the first bytes that give it, by spoiling good ones in each place.
 func refused(s *types.Struct, samples []interp.Sampled) []Vector {
+	if len(s.Params) > 0 {
+		return nil // a vector to refuse has no place for them
+	}
 	found := map[interp.Reason]Vector{}
 	try := func(in []byte) {
 		_, err := interp.DecodeAll(s, in)

@@ -6103,3 +6103,1836 @@ func (m *Names) appendText(b []byte) []byte {
 	b = codec.AppendBytes(b, m.RestOfIt)
 	return append(b, '}')
 }
+
+// Parameters, bound by what holds them or left to the caller.
+type Step uint8
+
+// The values of Step.
+const (
+	StepHello Step = 1
+	StepDone  Step = 2
+)
+
+// String returns the name of the value, or its number.
+func (e Step) String() string {
+	switch {
+	case e == StepHello:
+		return "hello"
+	case e == StepDone:
+		return "done"
+	}
+	return codec.EnumText("Step", uint64(e))
+}
+
+// A Message is a struct of the protocol.
+type Message struct {
+	DigestLength  uint8  // parameter Digest.length: not in the bytes, set it before decoding
+	LengthOfWords uint16 // parameter length_of_words: not in the bytes, set it before decoding
+
+	Step  Step
+	N     uint16
+	Hello Hello // if Step is hello
+	Done  Done  // if Step is done
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Message) Size() int {
+	n := 3
+	switch m.Step {
+	case StepHello:
+		bound := m.Hello
+		bound.MessageStep = m.Step
+		n += bound.Size()
+	case StepDone:
+		bound := m.Done
+		bound.DigestLength = m.DigestLength
+		bound.MessageN = m.N
+		bound.LengthOfWords = m.LengthOfWords
+		n += bound.Size()
+	default:
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Message) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Message) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Message) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, uint8(m.Step))
+	b = binary.BigEndian.AppendUint16(b, m.N)
+	switch m.Step {
+	case StepHello:
+		bound := m.Hello
+		bound.MessageStep = m.Step
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Message", "hello", len(b)-start)
+		}
+	case StepDone:
+		bound := m.Done
+		bound.DigestLength = m.DigestLength
+		bound.MessageN = m.N
+		bound.LengthOfWords = m.LengthOfWords
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Message", "done", len(b)-start)
+		}
+	default:
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Message) UnmarshalBinary(b []byte) error {
+	*m = Message{DigestLength: m.DigestLength, LengthOfWords: m.LengthOfWords}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Message", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Message from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Message) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 3 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[3]byte)(b)
+	m.Step = Step(p[0])
+	m.N = binary.BigEndian.Uint16(p[1:3])
+	b = b[3:]
+	switch m.Step {
+	case StepHello:
+		m.Hello.MessageStep = m.Step
+		n, err := m.Hello.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Message", "hello", 3)
+		}
+		b = b[n:]
+	case StepDone:
+		m.Done.DigestLength = m.DigestLength
+		m.Done.MessageN = m.N
+		m.Done.LengthOfWords = m.LengthOfWords
+		n, err := m.Done.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Message", "done", 3)
+		}
+		b = b[n:]
+	default:
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*Message) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("Message", "step", at, len(b), 1)
+	case len(b) < 3:
+		return codec.Short("Message", "n", at+1, len(b)-1, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Message) String() string { return string(m.appendText(nil)) }
+
+func (m *Message) appendText(b []byte) []byte {
+	b = append(b, "Message{"...)
+	b = append(b, "step: "...)
+	b = append(b, m.Step.String()...)
+	b = append(b, ", n: "...)
+	b = codec.AppendUint(b, uint64(m.N))
+	switch m.Step {
+	case StepHello:
+		b = append(b, ", hello: "...)
+		bound := m.Hello
+		bound.MessageStep = m.Step
+		b = bound.appendText(b)
+	case StepDone:
+		b = append(b, ", done: "...)
+		bound := m.Done
+		bound.DigestLength = m.DigestLength
+		bound.MessageN = m.N
+		bound.LengthOfWords = m.LengthOfWords
+		b = bound.appendText(b)
+	default:
+	}
+	return append(b, '}')
+}
+
+// A Hello is a struct of the protocol.
+type Hello struct {
+	MessageStep Step // parameter Message.step: not in the bytes, set it before decoding
+
+	Pieces []Piece
+	More   *Piece
+	Two    [2]Piece
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Hello) Size() int {
+	n := 1
+	for i := range m.Pieces {
+		bound := m.Pieces[i]
+		bound.MessageStep = m.MessageStep
+		n += bound.Size()
+	}
+	n += 1
+	if m.More != nil {
+		bound := (*m.More)
+		bound.MessageStep = m.MessageStep
+		n += bound.Size()
+	}
+	for i2 := range m.Two {
+		bound := m.Two[i2]
+		bound.MessageStep = m.MessageStep
+		n += bound.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Hello) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Hello) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Hello) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	at := len(b)
+	b = append(b, 0)
+	for i := range m.Pieces {
+		bound := m.Pieces[i]
+		bound.MessageStep = m.MessageStep
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Hello", codec.Index("pieces", i), len(b)-start)
+		}
+	}
+	n := len(b) - at - 1
+	if n > 255 {
+		return b[:start], codec.Above("Hello", "pieces", at-start, uint64(n), 255)
+	}
+	b[at] = byte(n)
+	if m.More == nil {
+		b = append(b, 0)
+	} else {
+		b = append(b, 1)
+		bound := (*m.More)
+		bound.MessageStep = m.MessageStep
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Hello", "more", len(b)-start)
+		}
+	}
+	for i2 := range m.Two {
+		bound := m.Two[i2]
+		bound.MessageStep = m.MessageStep
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Hello", codec.Index("two", i2), len(b)-start)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Hello) UnmarshalBinary(b []byte) error {
+	*m = Hello{MessageStep: m.MessageStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Hello", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Hello from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Hello) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 1 {
+		return 0, codec.Short("Hello", "pieces", 0, len(b), 1)
+	}
+	n := int(b[0])
+	if len(b)-1 < n {
+		return 0, codec.Short("Hello", "pieces", 0, len(b)-1, n)
+	}
+	rest := b[1 : 1+n]
+	b = b[1+n:]
+	list := m.Pieces[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		list[len(list)-1].MessageStep = m.MessageStep
+		n, err := list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Within(err, "Hello", codec.Index("pieces", len(list)-1), len(in)-len(b)-len(rest))
+		}
+		rest = rest[n:]
+	}
+	m.Pieces = list
+	if len(b) < 1 {
+		return 0, codec.Short("Hello", "more", len(in)-len(b), len(b), 1)
+	}
+	switch b[0] {
+	case 0:
+		m.More = nil
+		b = b[1:]
+	case 1:
+		b = b[1:]
+		m.More = new(Piece)
+		m.More.MessageStep = m.MessageStep
+		n, err := m.More.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Hello", "more", len(in)-len(b))
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Above("Hello", "more", len(in)-len(b), uint64(b[0]), 1)
+	}
+	for i := range m.Two {
+		m.Two[i].MessageStep = m.MessageStep
+		n, err := m.Two[i].Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Hello", codec.Index("two", i), len(in)-len(b))
+		}
+		b = b[n:]
+	}
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Hello) String() string { return string(m.appendText(nil)) }
+
+func (m *Hello) appendText(b []byte) []byte {
+	b = append(b, "Hello{"...)
+	b = append(b, "pieces: "...)
+	b = append(b, '[')
+	for i := range m.Pieces {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		bound := m.Pieces[i]
+		bound.MessageStep = m.MessageStep
+		b = bound.appendText(b)
+	}
+	b = append(b, ']')
+	b = append(b, ", more: "...)
+	if m.More == nil {
+		b = append(b, "none"...)
+	} else {
+		bound := (*m.More)
+		bound.MessageStep = m.MessageStep
+		b = bound.appendText(b)
+	}
+	b = append(b, ", two: "...)
+	b = append(b, '[')
+	for i2 := range m.Two {
+		if i2 > 0 {
+			b = append(b, ' ')
+		}
+		bound := m.Two[i2]
+		bound.MessageStep = m.MessageStep
+		b = bound.appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A Done is a struct of the protocol.
+type Done struct {
+	DigestLength  uint8  // parameter Digest.length: not in the bytes, set it before decoding
+	MessageN      uint16 // parameter Message.n: not in the bytes, set it before decoding
+	LengthOfWords uint16 // parameter length_of_words: not in the bytes, set it before decoding
+
+	Verify []byte
+	Rest   []uint16
+	Words  []uint32
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Done) Size() int {
+	return len(m.Verify) + 2*len(m.Rest) + 3*len(m.Words)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Done) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Done) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Done) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if uint64(len(m.Verify)) != uint64(m.DigestLength) {
+		return b[:start], codec.Mismatch("Done", "verify", len(b)-start, uint64(m.DigestLength), uint64(len(m.Verify)))
+	}
+	b = append(b, m.Verify...)
+	if uint64(len(m.Rest)) != uint64(m.MessageN) {
+		return b[:start], codec.Mismatch("Done", "rest", len(b)-start, uint64(m.MessageN), uint64(len(m.Rest)))
+	}
+	for _, v := range m.Rest {
+		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	at := len(b)
+	for i2 := range m.Words {
+		if m.Words[i2]>>24 != 0 {
+			return b[:start], codec.Above("Done", codec.Index("words", i2), len(b)-start, uint64(m.Words[i2]), 16777215)
+		}
+		b = append(b, byte(m.Words[i2]>>16), byte(m.Words[i2]>>8), byte(m.Words[i2]))
+	}
+	if uint64(len(b)-at) != uint64(m.LengthOfWords) {
+		return b[:start], codec.Mismatch("Done", "words", at-start, uint64(m.LengthOfWords), uint64(len(b)-at))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Done) UnmarshalBinary(b []byte) error {
+	*m = Done{DigestLength: m.DigestLength, MessageN: m.MessageN, LengthOfWords: m.LengthOfWords}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Done", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Done from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Done) Decode(b []byte) (int, error) {
+	in := b
+	if uint64(m.DigestLength) > uint64(len(b)) {
+		return 0, codec.ShortBy("Done", "verify", 0, len(b), uint64(m.DigestLength))
+	}
+	n := int(m.DigestLength)
+	m.Verify = b[:n:n]
+	b = b[n:]
+	count := uint64(m.MessageN)
+	list := m.Rest[:0]
+	for range count {
+		list = codec.Extend(list)
+		if len(b) < 2 {
+			return 0, codec.Short("Done", codec.Index("rest", len(list)-1), len(in)-len(b), len(b), 2)
+		}
+		list[len(list)-1] = binary.BigEndian.Uint16(b[0:2])
+		b = b[2:]
+	}
+	m.Rest = list
+	if uint64(m.LengthOfWords) > uint64(len(b)) {
+		return 0, codec.ShortBy("Done", "words", len(in)-len(b), len(b), uint64(m.LengthOfWords))
+	}
+	n = int(m.LengthOfWords)
+	if n%3 != 0 {
+		return 0, codec.Uneven("Done", "words", len(in)-len(b), n, 3)
+	}
+	values := slices.Grow(m.Words[:0], n/3)
+	for v := b[:n]; len(v) >= 3; v = v[3:] {
+		values = append(values, uint32(v[0])<<16|uint32(v[1])<<8|uint32(v[2]))
+	}
+	m.Words = values
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Done) String() string { return string(m.appendText(nil)) }
+
+func (m *Done) appendText(b []byte) []byte {
+	b = append(b, "Done{"...)
+	b = append(b, "verify: "...)
+	b = codec.AppendBytes(b, m.Verify)
+	b = append(b, ", rest: "...)
+	b = append(b, '[')
+	for i := range m.Rest {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, uint64(m.Rest[i]))
+	}
+	b = append(b, ']')
+	b = append(b, ", words: "...)
+	b = append(b, '[')
+	for i2 := range m.Words {
+		if i2 > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, uint64(m.Words[i2]))
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A Piece is a struct of the protocol.
+type Piece struct {
+	MessageStep Step // parameter Message.step: not in the bytes, set it before decoding
+
+	Hello PieceHello // if MessageStep is hello
+	Done  PieceDone  // if MessageStep is done
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Piece) Size() int {
+	n := 0
+	switch m.MessageStep {
+	case StepHello:
+		n += 4
+	case StepDone:
+		n += m.Done.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Piece) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Piece) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Piece) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	switch m.MessageStep {
+	case StepHello:
+		if b, err = m.Hello.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Piece", "hello", len(b)-start)
+		}
+	case StepDone:
+		if b, err = m.Done.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Piece", "done", len(b)-start)
+		}
+	default:
+		return b[:start], codec.Unknown("Piece", "Message_step", len(b)-start, uint64(m.MessageStep))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Piece) UnmarshalBinary(b []byte) error {
+	*m = Piece{MessageStep: m.MessageStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Piece", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Piece from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Piece) Decode(b []byte) (int, error) {
+	in := b
+	switch m.MessageStep {
+	case StepHello:
+		n, err := m.Hello.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Piece", "hello", 0)
+		}
+		b = b[n:]
+	case StepDone:
+		n, err := m.Done.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Piece", "done", 0)
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Unknown("Piece", "Message_step", 0, uint64(m.MessageStep))
+	}
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Piece) String() string { return string(m.appendText(nil)) }
+
+func (m *Piece) appendText(b []byte) []byte {
+	b = append(b, "Piece{"...)
+	switch m.MessageStep {
+	case StepHello:
+		b = append(b, ", hello: "...)
+		b = m.Hello.appendText(b)
+	case StepDone:
+		b = append(b, ", done: "...)
+		b = m.Done.appendText(b)
+	}
+	return append(b, '}')
+}
+
+// A PieceHello is what a case of Piece holds.
+type PieceHello struct {
+	A uint32
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PieceHello) Size() int {
+	return 4
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PieceHello) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PieceHello) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *PieceHello) encode(b []byte) ([]byte, error) {
+	b = binary.BigEndian.AppendUint32(b, m.A)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PieceHello) UnmarshalBinary(b []byte) error {
+	*m = PieceHello{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PieceHello", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PieceHello from the front of b and returns how many bytes it took.
+func (m *PieceHello) Decode(b []byte) (int, error) {
+	if len(b) < 4 {
+		return 0, codec.Short("PieceHello", "a", 0, len(b), 4)
+	}
+	m.A = binary.BigEndian.Uint32(b[0:4])
+	return 4, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PieceHello) String() string { return string(m.appendText(nil)) }
+
+func (m *PieceHello) appendText(b []byte) []byte {
+	b = append(b, "PieceHello{"...)
+	b = append(b, "a: "...)
+	b = codec.AppendUint(b, uint64(m.A))
+	return append(b, '}')
+}
+
+// A PieceDone is what a case of Piece holds.
+type PieceDone struct {
+	B []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PieceDone) Size() int {
+	return codec.VarintSize(uint64(len(m.B))) + len(m.B)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PieceDone) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PieceDone) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *PieceDone) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if len(m.B) > 1073741823 {
+		return b[:start], codec.Above("PieceDone", "b", len(b)-start, uint64(len(m.B)), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(len(m.B)))
+	b = append(b, m.B...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PieceDone) UnmarshalBinary(b []byte) error {
+	*m = PieceDone{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PieceDone", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PieceDone from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *PieceDone) Decode(b []byte) (int, error) {
+	in := b
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("PieceDone", "b", 0, len(b), n)
+	}
+	if k > uint64(len(b)-n) {
+		return 0, codec.ShortBy("PieceDone", "b", 0, len(b)-n, k)
+	}
+	m.B = b[n : n+int(k) : n+int(k)]
+	b = b[n+int(k):]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PieceDone) String() string { return string(m.appendText(nil)) }
+
+func (m *PieceDone) appendText(b []byte) []byte {
+	b = append(b, "PieceDone{"...)
+	b = append(b, "b: "...)
+	b = codec.AppendBytes(b, m.B)
+	return append(b, '}')
+}
+
+// A selector and a length deeper inside, two selects with the same labels, and bytes that begin with a string.
+type Outer struct {
+	DigestLength  uint8  // parameter Digest.length: not in the bytes, set it before decoding
+	LengthOfWords uint16 // parameter length_of_words: not in the bytes, set it before decoding
+	OtherStep     Step   // parameter other_step: not in the bytes, set it before decoding
+
+	M       Message
+	Hello   OuterHello  // if M.Step is hello
+	Hello2  OuterHello2 // if M.Step is hello
+	Piece   Piece
+	Other   Piece
+	Label   []byte
+	Context []byte
+	Tail    []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Outer) Size() int {
+	n := 0
+	bound := m.M
+	bound.DigestLength = m.DigestLength
+	bound.LengthOfWords = m.LengthOfWords
+	n += bound.Size()
+	switch m.M.Step {
+	case StepHello:
+		n += 1
+	default:
+	}
+	switch m.M.Step {
+	case StepHello:
+		n += 2
+	default:
+	}
+	bound2 := m.Piece
+	bound2.MessageStep = m.M.Step
+	n += bound2.Size()
+	bound3 := m.Other
+	bound3.MessageStep = m.OtherStep
+	n += bound3.Size()
+	n += 1 + len(m.Label) + 1 + len(m.Context) + len(m.Tail)
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Outer) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Outer) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Outer) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	bound := m.M
+	bound.DigestLength = m.DigestLength
+	bound.LengthOfWords = m.LengthOfWords
+	if b, err = bound.encode(b); err != nil {
+		return b[:start], codec.Within(err, "Outer", "m", len(b)-start)
+	}
+	switch m.M.Step {
+	case StepHello:
+		if b, err = m.Hello.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Outer", "hello", len(b)-start)
+		}
+	default:
+	}
+	switch m.M.Step {
+	case StepHello:
+		if b, err = m.Hello2.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Outer", "hello_2", len(b)-start)
+		}
+	default:
+	}
+	bound2 := m.Piece
+	bound2.MessageStep = m.M.Step
+	if b, err = bound2.encode(b); err != nil {
+		return b[:start], codec.Within(err, "Outer", "piece", len(b)-start)
+	}
+	bound3 := m.Other
+	bound3.MessageStep = m.OtherStep
+	if b, err = bound3.encode(b); err != nil {
+		return b[:start], codec.Within(err, "Outer", "other", len(b)-start)
+	}
+	if len(m.Label) < 6 || string(m.Label[:6]) != "tls13 " {
+		return b[:start], codec.Fail("Outer", "label", len(b)-start, codec.ErrConst)
+	}
+	if len(m.Label) < 7 {
+		return b[:start], codec.Below("Outer", "label", len(b)-start, uint64(len(m.Label)), 7)
+	}
+	if len(m.Label) > 255 {
+		return b[:start], codec.Above("Outer", "label", len(b)-start, uint64(len(m.Label)), 255)
+	}
+	b = append(b, uint8(len(m.Label)))
+	b = append(b, m.Label...)
+	if len(m.Context) > 9 {
+		return b[:start], codec.Above("Outer", "context", len(b)-start, uint64(len(m.Context)), 9)
+	}
+	b = append(b, uint8(len(m.Context)))
+	b = append(b, m.Context...)
+	if uint64(len(m.Tail)) != uint64(m.M.N) {
+		return b[:start], codec.Mismatch("Outer", "tail", len(b)-start, uint64(m.M.N), uint64(len(m.Tail)))
+	}
+	b = append(b, m.Tail...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Outer) UnmarshalBinary(b []byte) error {
+	*m = Outer{DigestLength: m.DigestLength, LengthOfWords: m.LengthOfWords, OtherStep: m.OtherStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Outer", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an Outer from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Outer) Decode(b []byte) (int, error) {
+	in := b
+	m.M.DigestLength = m.DigestLength
+	m.M.LengthOfWords = m.LengthOfWords
+	n, err := m.M.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Outer", "m", 0)
+	}
+	b = b[n:]
+	switch m.M.Step {
+	case StepHello:
+		n, err = m.Hello.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Outer", "hello", len(in)-len(b))
+		}
+		b = b[n:]
+	default:
+	}
+	switch m.M.Step {
+	case StepHello:
+		n, err = m.Hello2.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Outer", "hello_2", len(in)-len(b))
+		}
+		b = b[n:]
+	default:
+	}
+	m.Piece.MessageStep = m.M.Step
+	n, err = m.Piece.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Outer", "piece", len(in)-len(b))
+	}
+	b = b[n:]
+	m.Other.MessageStep = m.OtherStep
+	n, err = m.Other.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Outer", "other", len(in)-len(b))
+	}
+	b = b[n:]
+	labelAt := len(in) - len(b)
+	if len(b) < 1 {
+		return 0, codec.Short("Outer", "label", len(in)-len(b), len(b), 1)
+	}
+	n = int(b[0])
+	if n < 7 {
+		return 0, codec.Below("Outer", "label", len(in)-len(b), uint64(n), 7)
+	}
+	if len(b)-1 < n {
+		return 0, codec.Short("Outer", "label", len(in)-len(b), len(b)-1, n)
+	}
+	m.Label = b[1 : 1+n : 1+n]
+	b = b[1+n:]
+	if len(m.Label) < 6 || string(m.Label[:6]) != "tls13 " {
+		return 0, codec.Fail("Outer", "label", labelAt, codec.ErrConst)
+	}
+	if len(b) < 1 {
+		return 0, codec.Short("Outer", "context", len(in)-len(b), len(b), 1)
+	}
+	n = int(b[0])
+	if n > 9 {
+		return 0, codec.Above("Outer", "context", len(in)-len(b), uint64(n), 9)
+	}
+	if len(b)-1 < n {
+		return 0, codec.Short("Outer", "context", len(in)-len(b), len(b)-1, n)
+	}
+	m.Context = b[1 : 1+n : 1+n]
+	b = b[1+n:]
+	if uint64(m.M.N) > uint64(len(b)) {
+		return 0, codec.ShortBy("Outer", "tail", len(in)-len(b), len(b), uint64(m.M.N))
+	}
+	n = int(m.M.N)
+	m.Tail = b[:n:n]
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Outer) String() string { return string(m.appendText(nil)) }
+
+func (m *Outer) appendText(b []byte) []byte {
+	b = append(b, "Outer{"...)
+	b = append(b, "m: "...)
+	bound := m.M
+	bound.DigestLength = m.DigestLength
+	bound.LengthOfWords = m.LengthOfWords
+	b = bound.appendText(b)
+	switch m.M.Step {
+	case StepHello:
+		b = append(b, ", hello: "...)
+		b = m.Hello.appendText(b)
+	default:
+	}
+	switch m.M.Step {
+	case StepHello:
+		b = append(b, ", hello_2: "...)
+		b = m.Hello2.appendText(b)
+	default:
+	}
+	b = append(b, ", piece: "...)
+	bound2 := m.Piece
+	bound2.MessageStep = m.M.Step
+	b = bound2.appendText(b)
+	b = append(b, ", other: "...)
+	bound3 := m.Other
+	bound3.MessageStep = m.OtherStep
+	b = bound3.appendText(b)
+	b = append(b, ", label: "...)
+	b = codec.AppendBytes(b, m.Label)
+	b = append(b, ", context: "...)
+	b = codec.AppendBytes(b, m.Context)
+	b = append(b, ", tail: "...)
+	b = codec.AppendBytes(b, m.Tail)
+	return append(b, '}')
+}
+
+// An OuterHello is what a case of Outer holds.
+type OuterHello struct {
+	X uint8
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *OuterHello) Size() int {
+	return 1
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *OuterHello) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OuterHello) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *OuterHello) encode(b []byte) ([]byte, error) {
+	b = append(b, m.X)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *OuterHello) UnmarshalBinary(b []byte) error {
+	*m = OuterHello{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("OuterHello", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an OuterHello from the front of b and returns how many bytes it took.
+func (m *OuterHello) Decode(b []byte) (int, error) {
+	if len(b) < 1 {
+		return 0, codec.Short("OuterHello", "x", 0, len(b), 1)
+	}
+	m.X = b[0]
+	return 1, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *OuterHello) String() string { return string(m.appendText(nil)) }
+
+func (m *OuterHello) appendText(b []byte) []byte {
+	b = append(b, "OuterHello{"...)
+	b = append(b, "x: "...)
+	b = codec.AppendUint(b, uint64(m.X))
+	return append(b, '}')
+}
+
+// An OuterHello2 is what a case of Outer holds.
+type OuterHello2 struct {
+	Y uint8
+	Z uint8
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *OuterHello2) Size() int {
+	return 2
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *OuterHello2) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OuterHello2) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *OuterHello2) encode(b []byte) ([]byte, error) {
+	b = append(b, m.Y)
+	b = append(b, m.Z)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *OuterHello2) UnmarshalBinary(b []byte) error {
+	*m = OuterHello2{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("OuterHello2", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an OuterHello2 from the front of b and returns how many bytes it took.
+func (m *OuterHello2) Decode(b []byte) (int, error) {
+	if len(b) < 2 {
+		return 0, m.explain(b, 0)
+	}
+	m.Y = b[0]
+	m.Z = b[1]
+	return 2, nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*OuterHello2) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("OuterHello2", "y", at, len(b), 1)
+	case len(b) < 2:
+		return codec.Short("OuterHello2", "z", at+1, len(b)-1, 1)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *OuterHello2) String() string { return string(m.appendText(nil)) }
+
+func (m *OuterHello2) appendText(b []byte) []byte {
+	b = append(b, "OuterHello2{"...)
+	b = append(b, "y: "...)
+	b = codec.AppendUint(b, uint64(m.Y))
+	b = append(b, ", z: "...)
+	b = codec.AppendUint(b, uint64(m.Z))
+	return append(b, '}')
+}
+
+// What lies in bytes, and names for a bare number.
+type Kind uint16
+
+// The values of Kind.
+const (
+	KindPiece   Kind = 1
+	KindNothing Kind = 2
+)
+
+// String returns the name of the value, or its number.
+func (e Kind) String() string {
+	switch {
+	case e == KindPiece:
+		return "piece"
+	case e == KindNothing:
+		return "nothing"
+	}
+	return codec.EnumText("Kind", uint64(e))
+}
+
+// A Box is a struct of the protocol.
+type Box struct {
+	MessageStep Step // parameter Message.step: not in the bytes, set it before decoding
+
+	Kind  Kind
+	Piece Piece // if Kind is piece
+	Body  []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Box) Size() int {
+	n := 4
+	switch m.Kind {
+	case KindPiece:
+		bound := m.Piece
+		bound.MessageStep = m.MessageStep
+		n += bound.Size()
+	case KindNothing:
+	default:
+		n += len(m.Body)
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Box) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Box) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Box) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	bodyLengthAt := len(b) + 2
+	b = binary.BigEndian.AppendUint16(b, uint16(m.Kind))
+	b = binary.BigEndian.AppendUint16(b, 0)
+	bodyLengthFrom := len(b)
+	switch m.Kind {
+	case KindPiece:
+		bound := m.Piece
+		bound.MessageStep = m.MessageStep
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Box", "piece", len(b)-start)
+		}
+	case KindNothing:
+	default:
+		b = append(b, m.Body...)
+	}
+	n := len(b) - bodyLengthFrom
+	if n > 65535 {
+		return b[:start], codec.Above("Box", "body_length", bodyLengthAt-start, uint64(n), 65535)
+	}
+	binary.BigEndian.PutUint16(b[bodyLengthAt:], uint16(n))
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Box) UnmarshalBinary(b []byte) error {
+	*m = Box{MessageStep: m.MessageStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Box", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Box from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Box) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 4 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[4]byte)(b)
+	m.Kind = Kind(binary.BigEndian.Uint16(p[0:2]))
+	bodyLength := uint64(binary.BigEndian.Uint16(p[2:4]))
+	b = b[4:]
+	if bodyLength > uint64(len(b)) {
+		return 0, codec.ShortBy("Box", "body", 4, len(b), bodyLength)
+	}
+	bodyBytes := b[:bodyLength]
+	b = b[bodyLength:]
+	switch m.Kind {
+	case KindPiece:
+		m.Piece.MessageStep = m.MessageStep
+		n, err := m.Piece.Decode(bodyBytes)
+		if err != nil {
+			return 0, codec.Within(err, "Box", "piece", len(in)-len(b)-len(bodyBytes))
+		}
+		bodyBytes = bodyBytes[n:]
+	case KindNothing:
+	default:
+		m.Body = bodyBytes[:len(bodyBytes):len(bodyBytes)]
+		bodyBytes = bodyBytes[len(bodyBytes):]
+	}
+	if len(bodyBytes) != 0 {
+		return 0, codec.Trailing("Box", "body", len(in)-len(b)-len(bodyBytes), len(bodyBytes))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*Box) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 2:
+		return codec.Short("Box", "kind", at, len(b), 2)
+	case len(b) < 4:
+		return codec.Short("Box", "body_length", at+2, len(b)-2, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Box) String() string { return string(m.appendText(nil)) }
+
+func (m *Box) appendText(b []byte) []byte {
+	b = append(b, "Box{"...)
+	b = append(b, "kind: "...)
+	b = append(b, m.Kind.String()...)
+	switch m.Kind {
+	case KindPiece:
+		b = append(b, ", piece: "...)
+		bound := m.Piece
+		bound.MessageStep = m.MessageStep
+		b = bound.appendText(b)
+	case KindNothing:
+	default:
+		b = append(b, ", body: "...)
+		b = codec.AppendBytes(b, m.Body)
+	}
+	return append(b, '}')
+}
+
+// A MlsBox is a struct of the protocol.
+type MlsBox struct {
+	N     uint8
+	Kind  Kind
+	Piece Item // if Kind is piece
+	Code  uint8
+	Rest  []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *MlsBox) Size() int {
+	n := 3
+	bodySize := 0
+	switch m.Kind {
+	case KindPiece:
+		bodySize += m.Piece.Size()
+	case KindNothing:
+	default:
+		bodySize += 1
+		bodySize += len(m.Rest)
+	}
+	n += codec.VarintSize(uint64(bodySize))
+	switch m.Kind {
+	case KindPiece:
+		n += m.Piece.Size()
+	case KindNothing:
+	default:
+		n += 1 + len(m.Rest)
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *MlsBox) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *MlsBox) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *MlsBox) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, m.N)
+	b = binary.BigEndian.AppendUint16(b, uint16(m.Kind))
+	bodySize := 0
+	switch m.Kind {
+	case KindPiece:
+		bodySize += m.Piece.Size()
+	case KindNothing:
+	default:
+		bodySize += 1
+		bodySize += len(m.Rest)
+	}
+	bodyLength := bodySize
+	if bodyLength > 1073741823 {
+		return b[:start], codec.Above("MlsBox", "body_length", len(b)-start, uint64(bodyLength), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(bodyLength))
+	switch m.Kind {
+	case KindPiece:
+		if b, err = m.Piece.encode(b); err != nil {
+			return b[:start], codec.Within(err, "MlsBox", "piece", len(b)-start)
+		}
+	case KindNothing:
+	default:
+		b = append(b, m.Code)
+		b = append(b, m.Rest...)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *MlsBox) UnmarshalBinary(b []byte) error {
+	*m = MlsBox{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("MlsBox", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a MlsBox from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *MlsBox) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 3 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[3]byte)(b)
+	m.N = p[0]
+	m.Kind = Kind(binary.BigEndian.Uint16(p[1:3]))
+	b = b[3:]
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("MlsBox", "body_length", 3, len(b), n)
+	}
+	bodyLength := k
+	b = b[n:]
+	if bodyLength > uint64(len(b)) {
+		return 0, codec.ShortBy("MlsBox", "body", len(in)-len(b), len(b), bodyLength)
+	}
+	bodyBytes := b[:bodyLength]
+	b = b[bodyLength:]
+	switch m.Kind {
+	case KindPiece:
+		n, err := m.Piece.Decode(bodyBytes)
+		if err != nil {
+			return 0, codec.Within(err, "MlsBox", "piece", len(in)-len(b)-len(bodyBytes))
+		}
+		bodyBytes = bodyBytes[n:]
+	case KindNothing:
+	default:
+		if len(bodyBytes) < 1 {
+			return 0, codec.Short("MlsBox", "code", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 1)
+		}
+		m.Code = bodyBytes[0]
+		bodyBytes = bodyBytes[1:]
+		m.Rest = bodyBytes[:len(bodyBytes):len(bodyBytes)]
+		bodyBytes = bodyBytes[len(bodyBytes):]
+	}
+	if len(bodyBytes) != 0 {
+		return 0, codec.Trailing("MlsBox", "body", len(in)-len(b)-len(bodyBytes), len(bodyBytes))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*MlsBox) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("MlsBox", "n", at, len(b), 1)
+	case len(b) < 3:
+		return codec.Short("MlsBox", "kind", at+1, len(b)-1, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *MlsBox) String() string { return string(m.appendText(nil)) }
+
+func (m *MlsBox) appendText(b []byte) []byte {
+	b = append(b, "MlsBox{"...)
+	b = append(b, "n: "...)
+	b = codec.AppendUint(b, uint64(m.N))
+	b = append(b, ", kind: "...)
+	b = append(b, m.Kind.String()...)
+	switch m.Kind {
+	case KindPiece:
+		b = append(b, ", piece: "...)
+		b = m.Piece.appendText(b)
+	case KindNothing:
+	default:
+		b = append(b, ", code: "...)
+		b = codec.AppendUint(b, uint64(m.Code))
+		b = append(b, ", rest: "...)
+		b = codec.AppendBytes(b, m.Rest)
+	}
+	return append(b, '}')
+}
+
+// A Boxes is a struct of the protocol.
+type Boxes struct {
+	MessageStep Step // parameter Message.step: not in the bytes, set it before decoding
+
+	Boxes []Box
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Boxes) Size() int {
+	n := 2
+	for i := range m.Boxes {
+		bound := m.Boxes[i]
+		bound.MessageStep = m.MessageStep
+		n += bound.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Boxes) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Boxes) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Boxes) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	at := len(b)
+	b = append(b, 0, 0)
+	for i := range m.Boxes {
+		bound := m.Boxes[i]
+		bound.MessageStep = m.MessageStep
+		if b, err = bound.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Boxes", codec.Index("boxes", i), len(b)-start)
+		}
+	}
+	n := len(b) - at - 2
+	if n > 65535 {
+		return b[:start], codec.Above("Boxes", "boxes", at-start, uint64(n), 65535)
+	}
+	binary.BigEndian.PutUint16(b[at:], uint16(n))
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Boxes) UnmarshalBinary(b []byte) error {
+	*m = Boxes{MessageStep: m.MessageStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Boxes", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Boxes from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Boxes) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 2 {
+		return 0, codec.Short("Boxes", "boxes", 0, len(b), 2)
+	}
+	n := int(binary.BigEndian.Uint16(b[0:2]))
+	if len(b)-2 < n {
+		return 0, codec.Short("Boxes", "boxes", 0, len(b)-2, n)
+	}
+	rest := b[2 : 2+n]
+	b = b[2+n:]
+	list := m.Boxes[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		list[len(list)-1].MessageStep = m.MessageStep
+		n, err := list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Within(err, "Boxes", codec.Index("boxes", len(list)-1), len(in)-len(b)-len(rest))
+		}
+		rest = rest[n:]
+	}
+	m.Boxes = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Boxes) String() string { return string(m.appendText(nil)) }
+
+func (m *Boxes) appendText(b []byte) []byte {
+	b = append(b, "Boxes{"...)
+	b = append(b, "boxes: "...)
+	b = append(b, '[')
+	for i := range m.Boxes {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		bound := m.Boxes[i]
+		bound.MessageStep = m.MessageStep
+		b = bound.appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A Holder is a struct of the protocol.
+type Holder struct {
+	Step Step
+	X    uint16
+	Deep HolderDeep
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Holder) Size() int {
+	n := 3
+	bound := m.Deep
+	bound.HolderX = m.X
+	bound.HolderStep = m.Step
+	n += bound.Size()
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Holder) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Holder) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Holder) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, uint8(m.Step))
+	b = binary.BigEndian.AppendUint16(b, m.X)
+	bound := m.Deep
+	bound.HolderX = m.X
+	bound.HolderStep = m.Step
+	if b, err = bound.encode(b); err != nil {
+		return b[:start], codec.Within(err, "Holder", "deep", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Holder) UnmarshalBinary(b []byte) error {
+	*m = Holder{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Holder", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Holder from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Holder) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 3 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[3]byte)(b)
+	m.Step = Step(p[0])
+	m.X = binary.BigEndian.Uint16(p[1:3])
+	b = b[3:]
+	m.Deep.HolderX = m.X
+	m.Deep.HolderStep = m.Step
+	n, err := m.Deep.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Holder", "deep", 3)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*Holder) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("Holder", "step", at, len(b), 1)
+	case len(b) < 3:
+		return codec.Short("Holder", "x", at+1, len(b)-1, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Holder) String() string { return string(m.appendText(nil)) }
+
+func (m *Holder) appendText(b []byte) []byte {
+	b = append(b, "Holder{"...)
+	b = append(b, "step: "...)
+	b = append(b, m.Step.String()...)
+	b = append(b, ", x: "...)
+	b = codec.AppendUint(b, uint64(m.X))
+	b = append(b, ", deep: "...)
+	bound := m.Deep
+	bound.HolderX = m.X
+	bound.HolderStep = m.Step
+	b = bound.appendText(b)
+	return append(b, '}')
+}
+
+// A HolderDeep is what a case of Holder holds.
+type HolderDeep struct {
+	HolderX    uint16 // parameter Holder.x: not in the bytes, set it before decoding
+	HolderStep Step   // parameter Holder.step: not in the bytes, set it before decoding
+
+	Inner []byte
+	Hello HolderDeepHello // if HolderStep is hello, done
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *HolderDeep) Size() int {
+	n := len(m.Inner)
+	switch m.HolderStep {
+	case StepHello, StepDone:
+		n += 1
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *HolderDeep) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HolderDeep) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *HolderDeep) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if uint64(len(m.Inner)) != uint64(m.HolderX) {
+		return b[:start], codec.Mismatch("HolderDeep", "inner", len(b)-start, uint64(m.HolderX), uint64(len(m.Inner)))
+	}
+	b = append(b, m.Inner...)
+	switch m.HolderStep {
+	case StepHello, StepDone:
+		if b, err = m.Hello.encode(b); err != nil {
+			return b[:start], codec.Within(err, "HolderDeep", "hello", len(b)-start)
+		}
+	default:
+		return b[:start], codec.Unknown("HolderDeep", "Holder_step", len(b)-start, uint64(m.HolderStep))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *HolderDeep) UnmarshalBinary(b []byte) error {
+	*m = HolderDeep{HolderX: m.HolderX, HolderStep: m.HolderStep}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("HolderDeep", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a HolderDeep from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *HolderDeep) Decode(b []byte) (int, error) {
+	in := b
+	if uint64(m.HolderX) > uint64(len(b)) {
+		return 0, codec.ShortBy("HolderDeep", "inner", 0, len(b), uint64(m.HolderX))
+	}
+	n := int(m.HolderX)
+	m.Inner = b[:n:n]
+	b = b[n:]
+	switch m.HolderStep {
+	case StepHello, StepDone:
+		n, err := m.Hello.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "HolderDeep", "hello", len(in)-len(b))
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Unknown("HolderDeep", "Holder_step", 0, uint64(m.HolderStep))
+	}
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *HolderDeep) String() string { return string(m.appendText(nil)) }
+
+func (m *HolderDeep) appendText(b []byte) []byte {
+	b = append(b, "HolderDeep{"...)
+	b = append(b, "inner: "...)
+	b = codec.AppendBytes(b, m.Inner)
+	switch m.HolderStep {
+	case StepHello, StepDone:
+		b = append(b, ", hello: "...)
+		b = m.Hello.appendText(b)
+	}
+	return append(b, '}')
+}
+
+// A HolderDeepHello is what a case of HolderDeep holds.
+type HolderDeepHello struct {
+	V uint8
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *HolderDeepHello) Size() int {
+	return 1
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *HolderDeepHello) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HolderDeepHello) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *HolderDeepHello) encode(b []byte) ([]byte, error) {
+	b = append(b, m.V)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *HolderDeepHello) UnmarshalBinary(b []byte) error {
+	*m = HolderDeepHello{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("HolderDeepHello", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a HolderDeepHello from the front of b and returns how many bytes it took.
+func (m *HolderDeepHello) Decode(b []byte) (int, error) {
+	if len(b) < 1 {
+		return 0, codec.Short("HolderDeepHello", "v", 0, len(b), 1)
+	}
+	m.V = b[0]
+	return 1, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *HolderDeepHello) String() string { return string(m.appendText(nil)) }
+
+func (m *HolderDeepHello) appendText(b []byte) []byte {
+	b = append(b, "HolderDeepHello{"...)
+	b = append(b, "v: "...)
+	b = codec.AppendUint(b, uint64(m.V))
+	return append(b, '}')
+}

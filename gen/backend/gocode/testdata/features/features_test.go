@@ -6,10 +6,12 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
 	"sotto/gen"
+	"sotto/gen/backend/gocode"
 	"sotto/gen/diag"
 	"sotto/gen/interp"
 	"sotto/gen/types"
@@ -49,7 +51,24 @@ var all = map[string]func() message{
 	"Choice": func() message { return new(Choice) }, "ChoiceCase1": func() message { return new(ChoiceCase1) },
 	"Nested": func() message { return new(Nested) }, "NestedPoint": func() message { return new(NestedPoint) },
 	"NestedTail": func() message { return new(NestedTail) }, "Nothing": func() message { return new(Nothing) },
-	"Names": func() message { return new(Names) },
+	"Names":   func() message { return new(Names) },
+	"Message": func() message { return new(Message) }, "Hello": func() message { return new(Hello) },
+	"Done": func() message { return new(Done) }, "Piece": func() message { return new(Piece) },
+	"PieceHello": func() message { return new(PieceHello) }, "PieceDone": func() message { return new(PieceDone) },
+	"Outer": func() message { return new(Outer) }, "OuterHello": func() message { return new(OuterHello) },
+	"OuterHello2": func() message { return new(OuterHello2) }, "Box": func() message { return new(Box) },
+	"MlsBox": func() message { return new(MlsBox) }, "Boxes": func() message { return new(Boxes) },
+	"Holder": func() message { return new(Holder) }, "HolderDeep": func() message { return new(HolderDeep) },
+	"HolderDeepHello": func() message { return new(HolderDeepHello) },
+}
+
+// given makes a value of s with parameters.
+func given(s *types.Struct, params map[string]uint64) message {
+	m := all[s.Name]()
+	for _, p := range s.Params {
+		reflect.ValueOf(m).Elem().FieldByName(gocode.GoField(p)).SetUint(params[p.Name])
+	}
+	return m
 }
 
 func program(t testing.TB) *types.Program {
@@ -71,15 +90,15 @@ var kinds = map[interp.Reason]error{
 }
 
 // check decodes in with the generated code and with the interpreter.
-func check(t *testing.T, s *types.Struct, in []byte) {
+func check(t *testing.T, s *types.Struct, params map[string]uint64, in []byte) {
 	t.Helper()
 	before := bytes.Clone(in)
-	m := all[s.Name]()
+	m := given(s, params)
 	n, err := m.Decode(in)
 	if !bytes.Equal(in, before) {
 		t.Fatalf("%s: Decode changed %x", s.Name, before)
 	}
-	v, want, wantErr := interp.Decode(s, in)
+	v, want, wantErr := interp.DecodeWith(s, params, in)
 	if wantErr != nil {
 		var e *codec.Error
 		ie := wantErr.(*interp.Error)
@@ -115,7 +134,7 @@ func check(t *testing.T, s *types.Struct, in []byte) {
 		t.Errorf("%s: %x: decoded twice it encodes to\n     %x, %v\nwant %x", s.Name, in, again, err, out)
 	}
 	// UnmarshalBinary wants all of the input, and keeps nothing of it.
-	u := all[s.Name]()
+	u := given(s, params)
 	copied := bytes.Clone(in)
 	err = u.UnmarshalBinary(copied)
 	if (n < len(in)) != errors.Is(err, codec.ErrTrailing) {
@@ -146,20 +165,21 @@ func TestAgreesWithInterpreter(t *testing.T) {
 			for seed := range uint64(3) {
 				for _, sample := range interp.Samples(s, seed) {
 					in := sample.Bytes
+					params := interp.Params(s, sample.Value)
 					seen++
-					check(t, s, in)
+					check(t, s, params, in)
 					if len(in) > 2000 {
 						in = in[:2000]
 					}
 					for n := range min(len(in), 300) {
-						check(t, s, in[:n])
+						check(t, s, params, in[:n])
 					}
-					check(t, s, append(bytes.Clone(in), 0, 1, 2))
+					check(t, s, params, append(bytes.Clone(in), 0, 1, 2))
 					for i := range min(len(in), 200) {
 						changed := bytes.Clone(in)
 						for _, c := range []byte{0, 1, 0xff, in[i] + 1, in[i] - 1, in[i] ^ 0x80, byte(r.Uint32())} {
 							changed[i] = c
-							check(t, s, changed)
+							check(t, s, params, changed)
 						}
 					}
 				}
@@ -172,7 +192,7 @@ func TestAgreesWithInterpreter(t *testing.T) {
 				for i := range in {
 					in[i] = byte(r.Uint32() >> r.IntN(9))
 				}
-				check(t, s, in)
+				check(t, s, nil, in)
 			}
 		})
 		if t.Failed() {
