@@ -155,10 +155,19 @@ func cmdPort(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: port NAME")
 	}
-	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	port, err := findPort()
 	ts.Check(err)
+	ts.Setenv(args[0], port)
+}
+
+// findPort gives a UDP port of loopback that nobody uses now.
+func findPort() (string, error) {
+	c, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
 	defer c.Close()
-	ts.Setenv(args[0], strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port))
+	return strconv.Itoa(c.LocalAddr().(*net.UDPAddr).Port), nil
 }
 
 func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
