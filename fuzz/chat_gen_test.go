@@ -109,12 +109,12 @@ var chatTargets = []target{
 			{"0206776c6579c39f01066736f33342430d1032e4c1b48e9b7c7ef8b16efab246269991b8e046c189" +
 				"4866efb0f81ba5bc0433346dff5c1f30b4e26cdc36ccb203b747e41e633dcb6986a204b23550", []place{{1, 1}}},
 			{"03010000000000000000", nil},
-			{"0303ba92c59908ced6da", nil},
+			{"0304ba92c59908ced6da", nil},
 			{"04", nil},
 			{"05", nil},
 			{"0599dc26d803", nil},
 			{"00024bf54683", nil},
-			{"03010f08f27c84ece0bb", nil},
+			{"03030f08f27c84ece0bb", nil},
 		},
 	},
 	{
@@ -182,8 +182,8 @@ var chatTargets = []target{
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"010000000000000000", nil},
-			{"02e5224b8d18ef6c41", nil},
-			{"02c9e2151c693e7fe5", nil},
+			{"04e5224b8d18ef6c41", nil},
+			{"04c9e2151c693e7fe5", nil},
 		},
 	},
 	{
@@ -200,7 +200,7 @@ var chatTargets = []target{
 			{"01000000000000000000000100", []place{{9, 3}}},
 			{"01d7941d6d1e817fae00000235df", []place{{9, 3}}},
 			{"020000000000000000010161000000000000000000000000000000000000000000000000", []place{{10, 1}}},
-			{"02d7941d6d1e817fae02036c6163a3cde9fad6d26849ae545b7566c631f1086369cf39b3b76b", []place{{10, 1}}},
+			{"02d7941d6d1e817fae01036c6163a3cde9fad6d26849ae545b7566c631f1086369cf39b3b76b", []place{{10, 1}}},
 			{"03000000000000000000000000000000000000000000000000000000000000000000000000000000" +
 				"0000000000000000000161040000000000000000", []place{{49, 1}}},
 			{"036df535df8c9aa3cde9fad6d26849ae545b7566c631f1cf111dabd5f922417581227ba8cd0e681d" +
@@ -232,8 +232,8 @@ var chatTargets = []target{
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"0000000000000000010161000000000000000000000000000000000000000000000000", []place{{9, 1}}},
-			{"5acfb8ee596578a3010376c39fadbffc8e9f97bcad46ab26b0e423356c7ecb27bf4374d2ad", []place{{9, 1}}},
-			{"5acfb8ee596578a3011376c39f676c64756e656b736d7479717169757abfa52c347aa843d0137116" +
+			{"5acfb8ee596578a3020376c39fadbffc8e9f97bcad46ab26b0e423356c7ecb27bf4374d2ad", []place{{9, 1}}},
+			{"5acfb8ee596578a3021376c39f676c64756e656b736d7479717169757abfa52c347aa843d0137116" +
 				"9f72f61e09c0e45dfd260d38c7", []place{{9, 1}}},
 		},
 	},
@@ -289,9 +289,11 @@ var chatTargets = []target{
 		seeds: []seed{
 			{"010000000000000000", nil},
 			{"01b3d8369e5790cff4", nil},
+			{"020000000000000000", nil},
+			{"02b3d8369e5790cff4", nil},
 			{"00", nil},
 			{"00cc513419", nil},
-			{"01f6b22289f1852db5", nil},
+			{"02f6b22289f1852db5", nil},
 			{"017f23f3513b0f214b", nil},
 		},
 	},
@@ -302,6 +304,15 @@ var chatTargets = []target{
 			{"0000000000000000", nil},
 			{"134273a443249788", nil},
 			{"f17bcf91cd8dcb1f", nil},
+		},
+	},
+	{
+		name: "MailboxRefuse", make: func() message { return new(wire.MailboxRefuse) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"0000000000000000", nil},
+			{"55338f375910b6c7", nil},
+			{"10f52a4abb2768ad", nil},
 		},
 	},
 	{

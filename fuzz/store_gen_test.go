@@ -41,6 +41,15 @@ var storeTargets = []target{
 		},
 	},
 	{
+		name: "StoreRefuse", make: func() message { return new(wire.StoreRefuse) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"000000000000000000000000000000000000000000000000", nil},
+			{"9ab2c82209e52d590a56f4d639fa0cd6d577ed2e4f8c8100", nil},
+			{"4b7f9d4dabe4cc576604e459dbb6a3ba9faf00afccd0b33e", nil},
+		},
+	},
+	{
 		name: "StoreMark", make: func() message { return new(wire.StoreMark) },
 		canonical: true, greedy: false,
 		seeds: []seed{
@@ -100,10 +109,11 @@ var storeTargets = []target{
 			{"017f3e6336376994e7060665d0b6616c7a00010a", []place{{0, 1}, {10, 1}, {17, 2}}},
 			{"010000000000000000070000", []place{{0, 1}}},
 			{"017f3e6336376994e707e794", []place{{0, 1}}},
-			{"018a22f1a9b83883bb014cb7fa812b46d169c56a107cc13a46690279674a6c2a515c77b19500048f" +
-				"17dca6", []place{{0, 1}, {26, 1}, {37, 2}}},
-			{"018a22f1a9b83883bb014cb7fa812b46d169c56a107cc13a46690c79676a756d6e66627877756317" +
-				"5b258992ff18d10006599f4b843575", []place{{0, 1}, {26, 1}, {47, 2}}},
+			{"01000000000000000008000000000000000000000000000000000000000000000000", []place{{0, 1}}},
+			{"017f3e6336376994e708066271566239930a1aec85713c621b30592164c00e6cad93", []place{{0, 1}}},
+			{"018a22f1a9b83883bb0602656100022b46", []place{{0, 1}, {10, 1}, {13, 2}}},
+			{"018a22f1a9b83883bb060865c3a96f636b6773001f6a107cc13a4669bd124351f48f17dca627971b" +
+				"488909599f4b8435757f3018", []place{{0, 1}, {10, 1}, {19, 2}}},
 		},
 	},
 	{

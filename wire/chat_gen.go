@@ -1780,6 +1780,7 @@ const (
 	SendStateSent   SendState = 2 // the recipient is online and gets it now
 	// the recipient had it already: this is a repeat of a message that he acknowledged
 	SendStateDelivered SendState = 3
+	SendStateRefused   SendState = 4 // the recipient's client has refused it: this is a repeat
 )
 
 // String returns the name of the value, or its number.
@@ -1791,6 +1792,8 @@ func (e SendState) String() string {
 		return "sent"
 	case e == SendStateDelivered:
 		return "delivered"
+	case e == SendStateRefused:
+		return "refused"
 	}
 	return codec.EnumText("SendState", uint64(e))
 }
@@ -1800,7 +1803,8 @@ func (e SendState) known() bool {
 	switch e {
 	case SendStateQueued,
 		SendStateSent,
-		SendStateDelivered:
+		SendStateDelivered,
+		SendStateRefused:
 		return true
 	}
 	return false
@@ -2275,6 +2279,7 @@ type ReceiptState uint8
 const (
 	ReceiptStateDelivered ReceiptState = 1 // the recipient has it on its disk
 	ReceiptStateExpired   ReceiptState = 2 // the recipient did not come for it in time; the server dropped it
+	ReceiptStateRefused   ReceiptState = 3 // the recipient's client does not take it, and never will
 )
 
 // String returns the name of the value, or its number.
@@ -2284,6 +2289,8 @@ func (e ReceiptState) String() string {
 		return "delivered"
 	case e == ReceiptStateExpired:
 		return "expired"
+	case e == ReceiptStateRefused:
+		return "refused"
 	}
 	return codec.EnumText("ReceiptState", uint64(e))
 }
@@ -2892,7 +2899,8 @@ type SignalType uint8
 
 // The values of SignalType.
 const (
-	SignalTypeAck SignalType = 1
+	SignalTypeAck    SignalType = 1
+	SignalTypeRefuse SignalType = 2
 )
 
 // String returns the name of the value, or its number.
@@ -2900,6 +2908,8 @@ func (e SignalType) String() string {
 	switch {
 	case e == SignalTypeAck:
 		return "ack"
+	case e == SignalTypeRefuse:
+		return "refuse"
 	}
 	return codec.EnumText("SignalType", uint64(e))
 }
@@ -2907,7 +2917,8 @@ func (e SignalType) String() string {
 // A Signal is a frame of the control stream from the client. The server ignores types that it does not know.
 type Signal struct {
 	Type    SignalType
-	Ack     MailboxAck // if Type is ack
+	Ack     MailboxAck    // if Type is ack
+	Refuse  MailboxRefuse // if Type is refuse
 	Unknown []byte
 }
 
@@ -2916,6 +2927,8 @@ func (m *Signal) Size() int {
 	n := 1
 	switch m.Type {
 	case SignalTypeAck:
+		n += 8
+	case SignalTypeRefuse:
 		n += 8
 	default:
 		n += len(m.Unknown)
@@ -2947,6 +2960,10 @@ func (m *Signal) encode(b []byte) ([]byte, error) {
 	case SignalTypeAck:
 		if b, err = m.Ack.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "ack", len(b)-start)
+		}
+	case SignalTypeRefuse:
+		if b, err = m.Refuse.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Signal", "refuse", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -2981,6 +2998,12 @@ func (m *Signal) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Signal", "ack", 1)
 		}
 		b = b[n:]
+	case SignalTypeRefuse:
+		n, err := m.Refuse.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Signal", "refuse", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -2999,6 +3022,9 @@ func (m *Signal) appendText(b []byte) []byte {
 	case SignalTypeAck:
 		b = append(b, ", ack: "...)
 		b = m.Ack.appendText(b)
+	case SignalTypeRefuse:
+		b = append(b, ", refuse: "...)
+		b = m.Refuse.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -3007,7 +3033,7 @@ func (m *Signal) appendText(b []byte) []byte {
 }
 
 // A MailboxAck says that the client has stored everything that was pushed with a seq up to and including this
-// one. Only then does the server forget it.
+// one. Only then does the server forget it. What was not pushed in this session is not acknowledged by any number.
 type MailboxAck struct {
 	UpTo uint64
 }
@@ -3064,6 +3090,68 @@ func (m *MailboxAck) appendText(b []byte) []byte {
 	b = append(b, "MailboxAck{"...)
 	b = append(b, "up_to: "...)
 	b = codec.AppendUint(b, m.UpTo)
+	return append(b, '}')
+}
+
+// A MailboxRefuse says that the client will never show the envelope at this position: it is not from who it says,
+// not for this user or his key, or not of its time. It comes before any ack of that position. The server forgets
+// the envelope and tells its sender.
+type MailboxRefuse struct {
+	Seq uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *MailboxRefuse) Size() int {
+	return 8
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *MailboxRefuse) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *MailboxRefuse) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *MailboxRefuse) encode(b []byte) ([]byte, error) {
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *MailboxRefuse) UnmarshalBinary(b []byte) error {
+	*m = MailboxRefuse{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("MailboxRefuse", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a MailboxRefuse from the front of b and returns how many bytes it took.
+func (m *MailboxRefuse) Decode(b []byte) (int, error) {
+	if len(b) < 8 {
+		return 0, codec.Short("MailboxRefuse", "seq", 0, len(b), 8)
+	}
+	m.Seq = binary.BigEndian.Uint64(b[0:8])
+	return 8, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *MailboxRefuse) String() string { return string(m.appendText(nil)) }
+
+func (m *MailboxRefuse) appendText(b []byte) []byte {
+	b = append(b, "MailboxRefuse{"...)
+	b = append(b, "seq: "...)
+	b = codec.AppendUint(b, m.Seq)
 	return append(b, '}')
 }
 

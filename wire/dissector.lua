@@ -260,6 +260,7 @@ names.SendState = {
   [1] = "queued",
   [2] = "sent",
   [3] = "delivered",
+  [4] = "refused",
 }
 names.PushType = {
   [1] = "deliver",
@@ -273,9 +274,11 @@ names.PushType = {
 names.ReceiptState = {
   [1] = "delivered",
   [2] = "expired",
+  [3] = "refused",
 }
 names.SignalType = {
   [1] = "ack",
+  [2] = "refuse",
 }
 names.PeerItemType = {
   [1] = "envelope",
@@ -293,6 +296,7 @@ names.StoreOpKind = {
   [5] = "set_manifest",
   [6] = "put",
   [7] = "expire",
+  [8] = "refuse",
 }
 
 -- f holds the fields, by the name of the struct and of the field.
@@ -776,10 +780,13 @@ field("manifestpush", "none", "ManifestPush")
 field("caughtup", "none", "CaughtUp")
 field("signal.type", "uint8", "type", base.DEC, names.SignalType)
 field("signal.ack", "none", "ack")
+field("signal.refuse", "none", "refuse")
 field("signal.unknown", "bytes", "unknown")
 field("signal", "none", "Signal")
 field("mailboxack.up_to", "uint64", "up_to", base.DEC)
 field("mailboxack", "none", "MailboxAck")
+field("mailboxrefuse.seq", "uint64", "seq", base.DEC)
+field("mailboxrefuse", "none", "MailboxRefuse")
 field("peeritem.type", "uint8", "type", base.DEC, names.PeerItemType)
 field("peeritem.envelope", "none", "envelope")
 field("peeritem.receipt", "none", "receipt")
@@ -810,6 +817,9 @@ field("storeappend", "none", "StoreAppend")
 field("storeack.mailbox", "bytes", "mailbox")
 field("storeack.up_to", "uint64", "up_to", base.DEC)
 field("storeack", "none", "StoreAck")
+field("storerefuse.mailbox", "bytes", "mailbox")
+field("storerefuse.seq", "uint64", "seq", base.DEC)
+field("storerefuse", "none", "StoreRefuse")
 field("storemark.key", "bytes", "key")
 field("storemark.expires_ms", "uint64", "expires_ms", base.DEC)
 field("storemark", "none", "StoreMark")
@@ -834,6 +844,7 @@ field("storeop.mark", "none", "mark")
 field("storeop.set_manifest", "none", "set_manifest")
 field("storeop.put", "none", "put")
 field("storeop.expire", "none", "expire")
+field("storeop.refuse", "none", "refuse")
 field("storeop", "none", "StoreOp")
 field("storebatch.ops_item_length", "uint32", "ops_item_length", base.DEC)
 field("storebatch.ops_item", "bytes", "ops_item")
@@ -1737,6 +1748,8 @@ function structs.Signal(c)
   v["type"] = c:number(f["signal.type"], "type", 8)
   if v["type"] == 1 then
     c:under(f["signal.ack"], structs.MailboxAck)
+  elseif v["type"] == 2 then
+    c:under(f["signal.refuse"], structs.MailboxRefuse)
   else
     c:bytes(f["signal.unknown"], "unknown", c:left() / 8)
   end
@@ -1744,6 +1757,10 @@ end
 
 function structs.MailboxAck(c)
   c:number(f["mailboxack.up_to"], "up_to", 64)
+end
+
+function structs.MailboxRefuse(c)
+  c:number(f["mailboxrefuse.seq"], "seq", 64)
 end
 
 function structs.PeerItem(c)
@@ -1803,6 +1820,11 @@ function structs.StoreAck(c)
   c:number(f["storeack.up_to"], "up_to", 64)
 end
 
+function structs.StoreRefuse(c)
+  c:bytes(f["storerefuse.mailbox"], "mailbox", 16)
+  c:number(f["storerefuse.seq"], "seq", 64)
+end
+
 function structs.StoreMark(c)
   c:bytes(f["storemark.key"], "key", 32)
   c:number(f["storemark.expires_ms"], "expires_ms", 64)
@@ -1850,6 +1872,8 @@ function structs.StoreOp(c)
     c:under(f["storeop.put"], structs.StorePut)
   elseif v["kind"] == 7 then
     c:under(f["storeop.expire"], structs.StoreExpire)
+  elseif v["kind"] == 8 then
+    c:under(f["storeop.refuse"], structs.StoreRefuse)
   else
     malformed("kind selects nothing")
   end

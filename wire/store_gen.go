@@ -25,6 +25,7 @@ const (
 	StoreOpKindSetManifest StoreOpKind = 5
 	StoreOpKindPut         StoreOpKind = 6
 	StoreOpKindExpire      StoreOpKind = 7
+	StoreOpKindRefuse      StoreOpKind = 8
 )
 
 // String returns the name of the value, or its number.
@@ -44,6 +45,8 @@ func (e StoreOpKind) String() string {
 		return "put"
 	case e == StoreOpKindExpire:
 		return "expire"
+	case e == StoreOpKindRefuse:
+		return "refuse"
 	}
 	return codec.EnumText("StoreOpKind", uint64(e))
 }
@@ -57,7 +60,8 @@ func (e StoreOpKind) known() bool {
 		StoreOpKindMark,
 		StoreOpKindSetManifest,
 		StoreOpKindPut,
-		StoreOpKindExpire:
+		StoreOpKindExpire,
+		StoreOpKindRefuse:
 		return true
 	}
 	return false
@@ -420,6 +424,87 @@ func (m *StoreAck) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// The owner of the mailbox won't take the envelope at this position: it alone
+// is deleted, and a note that it was refused goes into the mailbox of its
+// sender. Where no envelope is, nothing changes.
+type StoreRefuse struct {
+	Mailbox [16]byte
+	Seq     uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *StoreRefuse) Size() int {
+	return 24
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *StoreRefuse) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreRefuse) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *StoreRefuse) encode(b []byte) ([]byte, error) {
+	b = append(b, m.Mailbox[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *StoreRefuse) UnmarshalBinary(b []byte) error {
+	*m = StoreRefuse{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("StoreRefuse", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a StoreRefuse from the front of b and returns how many bytes it took.
+func (m *StoreRefuse) Decode(b []byte) (int, error) {
+	if len(b) < 24 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[24]byte)(b)
+	m.Mailbox = [16]byte(p[0:16])
+	m.Seq = binary.BigEndian.Uint64(p[16:24])
+	return 24, nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*StoreRefuse) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 16:
+		return codec.Short("StoreRefuse", "mailbox", at, len(b), 16)
+	case len(b) < 24:
+		return codec.Short("StoreRefuse", "seq", at+16, len(b)-16, 8)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *StoreRefuse) String() string { return string(m.appendText(nil)) }
+
+func (m *StoreRefuse) appendText(b []byte) []byte {
+	b = append(b, "StoreRefuse{"...)
+	b = append(b, "mailbox: "...)
+	b = codec.AppendBytes(b, m.Mailbox[:])
+	b = append(b, ", seq: "...)
+	b = codec.AppendUint(b, m.Seq)
+	return append(b, '}')
+}
+
 // Marks something as used, so that using it again can be refused after a
 // restart too. key is a hash over the purpose and the thing itself.
 type StoreMark struct {
@@ -766,6 +851,7 @@ type StoreOp struct {
 	SetManifest StoreSetManifest // if Kind is set_manifest
 	Put         StorePut         // if Kind is put
 	Expire      StoreExpire      // if Kind is expire
+	Refuse      StoreRefuse      // if Kind is refuse
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -786,6 +872,8 @@ func (m *StoreOp) Size() int {
 		n += m.Put.Size()
 	case StoreOpKindExpire:
 		n += 2
+	case StoreOpKindRefuse:
+		n += 24
 	}
 	return n
 }
@@ -845,6 +933,10 @@ func (m *StoreOp) encode(b []byte) ([]byte, error) {
 	case StoreOpKindExpire:
 		if b, err = m.Expire.encode(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "expire", len(b)-start)
+		}
+	case StoreOpKindRefuse:
+		if b, err = m.Refuse.encode(b); err != nil {
+			return b[:start], codec.Within(err, "StoreOp", "refuse", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("StoreOp", "kind", len(b)-start, uint64(m.Kind))
@@ -919,6 +1011,12 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "StoreOp", "expire", 10)
 		}
 		b = b[n:]
+	case StoreOpKindRefuse:
+		n, err := m.Refuse.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "StoreOp", "refuse", 10)
+		}
+		b = b[n:]
 	default:
 		return 0, codec.Unknown("StoreOp", "kind", 9, uint64(m.Kind))
 	}
@@ -975,6 +1073,9 @@ func (m *StoreOp) appendText(b []byte) []byte {
 	case StoreOpKindExpire:
 		b = append(b, ", expire: "...)
 		b = m.Expire.appendText(b)
+	case StoreOpKindRefuse:
+		b = append(b, ", refuse: "...)
+		b = m.Refuse.appendText(b)
 	}
 	return append(b, '}')
 }

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"math"
 	"sync"
 	"time"
 
@@ -52,15 +51,24 @@ func (a *ackLine) run() {
 // could not write. What is not acked would only be pushed once more.
 const ackRetry = time.Second
 
-// storeAck forgets what the client has. It tries again until ctx ends, and at
-// least once.
+// storeAck forgets what the client has.
 func (s *session) storeAck(ctx context.Context, upTo uint64) {
+	s.settle(ctx, store.Op{Ack: &store.Ack{
+		Mailbox: s.account.mailbox,
+		UpTo:    upTo,
+	}})
+}
+
+// storeRefusal forgets one envelope that the client won't take, and tells its
+// sender.
+func (s *session) storeRefusal(ctx context.Context, seq uint64) {
+	s.settle(ctx, store.Op{Refuse: &store.Refuse{Mailbox: s.account.mailbox, Seq: seq}})
+}
+
+// settle proposes op until it is done or ctx ends, and at least once.
+func (s *session) settle(ctx context.Context, op store.Op) {
 	for {
-		_, err := s.srv.do(store.Op{Ack: &store.Ack{
-			Mailbox: s.account.mailbox,
-			UpTo:    min(upTo, math.MaxInt64), // positions are no larger
-		}})
-		if err == nil {
+		if _, err := s.srv.do(op); err == nil {
 			return
 		}
 		s.srv.count(AckFailed)

@@ -128,6 +128,8 @@ func (s *session) send(req *wire.SendRequest) *wire.Reply {
 	switch {
 	case res.Acked:
 		reply.Send.State = wire.SendStateDelivered
+	case res.Refused:
+		reply.Send.State = wire.SendStateRefused
 	case s.srv.online.find(to) != nil:
 		reply.Send.State = wire.SendStateSent
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotto/node/chat"
@@ -30,7 +31,8 @@ type session struct {
 	slots chan struct{} // one for each request that is being read or answered
 	wg    sync.WaitGroup
 
-	writing sync.Mutex // held while one push is written
+	pushed  atomic.Uint64 // the highest position that was pushed
+	writing sync.Mutex    // held while one push is written
 	control *chat.Writer
 }
 
@@ -78,7 +80,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 		write: func(upTo uint64) { s.storeAck(ctx, upTo) },
 		start: func(run func()) { s.wg.Go(run) },
 	}
-	signals, upTo, err := s.open(ctx, peer)
+	signals, err := s.open(ctx, peer)
 	if err != nil {
 		srv.count(SessionRefused)
 		log.Info("login without a session", "why", err)
@@ -88,8 +90,8 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	srv.count(SessionBegun)
 	log.Info("session begun")
 	srv.online.enter(s)
-	s.wg.Go(func() { s.pushMailbox(ctx, store.Seq(upTo)) })
-	s.wg.Go(func() { s.readSignals(signals) })
+	s.wg.Go(func() { s.pushMailbox(ctx) })
+	s.wg.Go(func() { s.readSignals(ctx, signals) })
 
 	err = s.run(ctx)
 
@@ -104,36 +106,30 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	log.Info("session ended", "why", err, "after", srv.clock().Sub(begun).Round(time.Second))
 }
 
-// open waits for the control stream and its first ack, and answers with M6.
-func (s *session) open(ctx context.Context, peer *classic.Peer) (signals *chat.Reader, upTo uint64, err error) {
+// open waits for the control stream and its first signal, and answers with M6.
+func (s *session) open(ctx context.Context, peer *classic.Peer) (signals *chat.Reader, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.srv.limits.Attach)
 	defer cancel()
 	control, err := s.conn.AcceptStream(ctx)
 	if err != nil {
-		return nil, 0, fmt.Errorf("wait for the control stream: %w", err)
+		return nil, fmt.Errorf("wait for the control stream: %w", err)
 	}
 	control.SetReadDeadline(time.Now().Add(s.srv.limits.Attach))
 	signals = chat.NewReader(control, chat.MaxSignal)
 	var first wire.Signal
 	if err := signals.Item(&first); err != nil {
-		return nil, 0, fmt.Errorf("read the first ack: %w", err)
-	}
-	if first.Type != wire.SignalTypeAck {
-		return nil, 0, errors.New("the first signal is no ack")
+		return nil, fmt.Errorf("read the first signal: %w", err)
 	}
 	control.SetReadDeadline(time.Time{})
-	if upTo = first.Ack.UpTo; upTo > 0 {
-		s.storeAck(ctx, upTo)
-	}
 	m6, err := peer.SealM6(s.srv.clock(), s.srv.manifest.Load().Signed())
 	if err != nil {
-		return nil, 0, fmt.Errorf("seal M6: %w", err)
+		return nil, fmt.Errorf("seal M6: %w", err)
 	}
 	s.control = chat.NewWriter(&steadyWriter{control, s.srv.limits.Stall})
 	if err := s.control.Frame(m6); err != nil {
-		return nil, 0, fmt.Errorf("write M6: %w", err)
+		return nil, fmt.Errorf("write M6: %w", err)
 	}
-	return signals, upTo, nil
+	return signals, nil
 }
 
 // run accepts requests until the conn or ctx ends, and says why.
@@ -187,8 +183,12 @@ func (s *session) goodbye(e *ending) {
 	}
 }
 
-// readSignals takes the client's acks until the control stream ends.
-func (s *session) readSignals(r *chat.Reader) {
+// readSignals takes the client's acks and refusals until the control stream
+// ends. A refusal is stored before the next signal is read, so that no ack of
+// the same envelope can overtake it. What this session has not pushed is not
+// forgotten, whatever the client says: its numbers may come from a state that a
+// backup has replaced since.
+func (s *session) readSignals(ctx context.Context, r *chat.Reader) {
 	for {
 		var sig wire.Signal
 		if err := r.Item(&sig); err != nil {
@@ -198,8 +198,13 @@ func (s *session) readSignals(r *chat.Reader) {
 			}
 			return
 		}
-		if sig.Type == wire.SignalTypeAck {
-			s.acks.ack(sig.Ack.UpTo)
+		switch sig.Type {
+		case wire.SignalTypeAck:
+			s.acks.ack(min(sig.Ack.UpTo, s.pushed.Load()))
+		case wire.SignalTypeRefuse:
+			if sig.Refuse.Seq <= s.pushed.Load() {
+				s.storeRefusal(ctx, sig.Refuse.Seq)
+			}
 		}
 	}
 }
@@ -209,7 +214,8 @@ const backlogStep = 64
 
 // pushMailbox pushes what waits in the mailbox, says that this was all, and has
 // the store push what comes from then on.
-func (s *session) pushMailbox(ctx context.Context, after store.Seq) {
+func (s *session) pushMailbox(ctx context.Context) {
+	var after store.Seq
 	for more := true; more; {
 		var items []store.Stored
 		var err error
@@ -230,6 +236,13 @@ func (s *session) pushMailbox(ctx context.Context, after store.Seq) {
 	context.AfterFunc(ctx, s.srv.engine.Attach(s.account.mailbox, after, s.pushStored))
 }
 
+// receiptState says what a note in a mailbox means.
+var receiptState = map[store.Kind]wire.ReceiptState{
+	store.KindDelivered: wire.ReceiptStateDelivered,
+	store.KindExpired:   wire.ReceiptStateExpired,
+	store.KindRefused:   wire.ReceiptStateRefused,
+}
+
 // pushStored pushes an entry of the mailbox. It waits as long as the client
 // reads, and meanwhile the rest of the mailbox stays on disk.
 func (s *session) pushStored(e store.Stored) {
@@ -240,18 +253,13 @@ func (s *session) pushStored(e store.Stored) {
 		p.Type = wire.PushTypeDeliver
 		p.Deliver = wire.Deliver{Seq: uint64(e.Seq), Envelope: e.Body}
 		count = EnvelopePushed
-	case store.KindDelivered, store.KindExpired:
-		state := wire.ReceiptStateDelivered
-		if e.Kind == store.KindExpired {
-			state = wire.ReceiptStateExpired
-		}
+	default:
 		p.Type = wire.PushTypeReceipt
 		p.Receipt = wire.Receipt{
-			Seq: uint64(e.Seq), State: state, By: e.From, Id: wire.MessageId(e.ID), TimeMs: uint64(e.At),
+			Seq: uint64(e.Seq), State: receiptState[e.Kind], By: e.From, Id: wire.MessageId(e.ID), TimeMs: uint64(e.At),
 		}
-	default:
-		return
 	}
+	s.pushed.Store(uint64(e.Seq)) // before the client can know of it
 	if s.push(p) == nil {
 		s.srv.count(count)
 	}

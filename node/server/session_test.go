@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"maps"
 	"os"
 	"strings"
 	"testing"
@@ -62,7 +63,7 @@ func TestAttack39OfflineRecipientReturns(t *testing.T) {
 	bob = w.enter("Bob", 0)
 	first := bob.delivered("one")
 	bob.delivered("two")
-	last := bob.delivered("three")
+	bob.delivered("three")
 	bob.next(wire.PushTypeCaughtUp)
 	alice.mustSend("Bob", 9, "four", wire.SendStateSent)
 	bob.delivered("four")
@@ -71,11 +72,64 @@ func TestAttack39OfflineRecipientReturns(t *testing.T) {
 	bob.ack(first)
 	alice.next(wire.PushTypeReceipt)
 	bob.leave()
-	bob = w.enter("Bob", last)
-	bob.delivered("four")
-	for range 2 {
+	bob = w.enter("Bob", 0)
+	bob.delivered("two")
+	bob.delivered("three")
+	bob.ack(bob.delivered("four"))
+	for range 3 {
 		alice.next(wire.PushTypeReceipt)
 	}
+}
+
+// A client's numbers may come from a state that a backup has replaced: nothing
+// that it was not pushed in this session is forgotten, and its sender is not
+// told that it was delivered.
+func TestAcksOfAnotherStateForgetNothing(t *testing.T) {
+	w := newWorld(t, Limits{})
+	alice := w.enter("Alice", 0)
+	alice.mustSend("Bob", 1, "one", wire.SendStateQueued)
+	bob := w.enter("Bob", 1_000_000) // far above all positions
+	first := bob.delivered("one")
+	bob.ack(1_000_000)
+	if r := alice.next(wire.PushTypeReceipt).Receipt; r.Id != (wire.MessageId{1}) {
+		t.Errorf("receipt %v, want one of message 1", &r)
+	}
+	alice.mustSend("Bob", 2, "two", wire.SendStateSent)
+	if seq := bob.delivered("two"); seq <= first {
+		t.Errorf("position %d after %d", seq, first)
+	}
+	bob.leave()
+	w.enter("Bob", 1_000_000).delivered("two")
+}
+
+// "failed: why": what the recipient's client won't take is not delivered, its
+// sender learns of it, also when he asks again, and what came before and after
+// it is not touched.
+func TestRefusedIsNotDelivered(t *testing.T) {
+	w := newWorld(t, Limits{})
+	alice, bob := w.enter("Alice", 0), w.enter("Bob", 0)
+	var at []uint64
+	for i, text := range []string{"good", "forged", "good too"} {
+		alice.mustSend("Bob", byte(i), text, wire.SendStateSent)
+		at = append(at, bob.delivered(text))
+	}
+	for _, seq := range []uint64{at[1], at[1], 1 << 40} { // the second and the third change nothing
+		bob.signals.Item(&wire.Signal{Type: wire.SignalTypeRefuse, Refuse: wire.MailboxRefuse{Seq: seq}})
+	}
+	bob.ack(at[2])
+	got := make(map[byte]wire.ReceiptState)
+	for range 3 {
+		r := alice.next(wire.PushTypeReceipt).Receipt
+		got[r.Id[0]] = r.State
+	}
+	want := map[byte]wire.ReceiptState{
+		0: wire.ReceiptStateDelivered, 1: wire.ReceiptStateRefused, 2: wire.ReceiptStateDelivered,
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("receipts %v, want %v", got, want)
+	}
+	alice.mustSend("Bob", 0, "good", wire.SendStateDelivered)
+	alice.mustSend("Bob", 1, "forged", wire.SendStateRefused)
 }
 
 // A sender who is away learns of the receipt when he returns.

@@ -61,6 +61,8 @@ func (t *tx) apply(b []byte) (Result, error) {
 		return t.put(&op.Put)
 	case wire.StoreOpKindExpire:
 		return t.expire(&op.Expire)
+	case wire.StoreOpKindRefuse:
+		return t.refused(&op.Refuse)
 	}
 	return Result{}, refuse(ErrBadOp, "kind %v", op.Kind)
 }

@@ -22,16 +22,16 @@ func (t *tx) append(op *Append) (Result, error) {
 		return Result{}, err
 	}
 
-	// The id of an envelope that the recipient has acked stays known for a
+	// The id of an envelope that the recipient has acked or refused stays known for a
 	// day: a sender who never heard of it sends it again, and it must not
 	// come to the recipient twice.
 	var seq int64
-	var acked bool
+	var why Kind
 	switch err := t.db.Row(`SELECT seq, 0 FROM item WHERE mailbox = ?1 AND kind = 0 AND peer = ?2 AND id = ?3
-		UNION ALL SELECT seq, 1 FROM gone WHERE mailbox = ?1 AND peer = ?2 AND id = ?3`,
-		op.Mailbox[:], op.From, op.Id[:]).Scan(&seq, &acked); {
+		UNION ALL SELECT seq, why FROM gone WHERE mailbox = ?1 AND peer = ?2 AND id = ?3`,
+		op.Mailbox[:], op.From, op.Id[:]).Scan(&seq, &why); {
 	case err == nil:
-		return Result{Seq: Seq(seq), Acked: acked}, nil
+		return Result{Seq: Seq(seq), Acked: why == KindDelivered, Refused: why == KindRefused}, nil
 	case !errors.Is(err, sql.ErrNoRows):
 		return Result{}, err
 	}
@@ -70,16 +70,39 @@ func (t *tx) ack(op *Ack) (Result, error) {
 		return Result{}, err
 	}
 	for _, it := range items {
-		if it.kind == KindEnvelope {
-			if _, err := t.db.Exec("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?)", it.mailbox[:], it.peer, it.id[:], it.seq, t.at+goneLife); err != nil {
-				return Result{}, err
-			}
-		}
-		if err := t.drop(it, KindDelivered); err != nil {
+		if err := t.settle(it, KindDelivered); err != nil {
 			return Result{}, err
 		}
 	}
 	return Result{Dropped: len(items)}, nil
+}
+
+// refused drops the one envelope that the owner of the mailbox won't take.
+func (t *tx) refused(op *Refuse) (Result, error) {
+	items, err := t.items("SELECT seq, mailbox, kind, peer, id, length(body) FROM item WHERE mailbox = ? AND seq = ? AND kind = 0",
+		op.Mailbox[:], int64(min(op.Seq, math.MaxInt64)))
+	if err != nil {
+		return Result{}, err
+	}
+	for _, it := range items {
+		if err := t.settle(it, KindRefused); err != nil {
+			return Result{}, err
+		}
+	}
+	return Result{Dropped: len(items)}, nil
+}
+
+// settle drops an item that its owner has decided about. The id of an envelope
+// stays known for a while, and why it is gone.
+func (t *tx) settle(it item, why Kind) error {
+	if it.kind == KindEnvelope {
+		_, err := t.db.Exec("INSERT OR REPLACE INTO gone VALUES (?, ?, ?, ?, ?, ?)",
+			it.mailbox[:], it.peer, it.id[:], it.seq, t.at+goneLife, why)
+		if err != nil {
+			return err
+		}
+	}
+	return t.drop(it, why)
 }
 
 // An item is what dropping a row of the table item needs to know of it.

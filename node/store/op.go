@@ -15,6 +15,7 @@ type (
 	SetManifest = wire.StoreSetManifest
 	Put         = wire.StorePut
 	Expire      = wire.StoreExpire
+	Refuse      = wire.StoreRefuse
 )
 
 // An Op is one change of the state; exactly one pointer is set.
@@ -22,8 +23,9 @@ type Op struct {
 	At int64 // the proposer's clock, Unix ms: applying reads no other
 
 	PutUser     *PutUser     // -> Rev; ErrConflict, ErrTooBig
-	Append      *Append      // -> Seq, Fresh, Acked; ErrNotFound, ErrFull, ErrTooBig
+	Append      *Append      // -> Seq, Fresh, Acked, Refused; ErrNotFound, ErrFull, ErrTooBig
 	Ack         *Ack         // -> Dropped; ErrNotFound
+	Refuse      *Refuse      // -> Dropped
 	Mark        *Mark        // -> Fresh
 	SetManifest *SetManifest // ErrConflict
 	Put         *Put
@@ -60,6 +62,10 @@ func (op *Op) encode() ([]byte, error) {
 	}
 	if op.Expire != nil {
 		m.Kind, m.Expire = wire.StoreOpKindExpire, *op.Expire
+		set++
+	}
+	if op.Refuse != nil {
+		m.Kind, m.Refuse = wire.StoreOpKindRefuse, *op.Refuse
 		set++
 	}
 	if set != 1 {

@@ -49,12 +49,13 @@ CREATE INDEX item_order ON item (mailbox, seq);
 CREATE INDEX item_note ON item (mailbox, seq) WHERE kind > 0;
 CREATE INDEX item_expires ON item (expires);
 
-CREATE TABLE gone (          -- envelopes that were acked
+CREATE TABLE gone (          -- envelopes that were acked or refused
 	mailbox BLOB NOT NULL,
 	peer    TEXT NOT NULL COLLATE NOCASE,
 	id      BLOB NOT NULL,
 	seq     INTEGER NOT NULL,
 	until   INTEGER NOT NULL,
+	why     INTEGER NOT NULL,  -- the kind of the note that its sender got
 	PRIMARY KEY (mailbox, peer, id)
 ) WITHOUT ROWID;
 CREATE INDEX gone_until ON gone (until);

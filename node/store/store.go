@@ -103,6 +103,7 @@ type Result struct {
 	Rev     uint64 // PutUser: the new revision
 	Fresh   bool   // Append: stored just now; Mark: never seen before
 	Acked   bool   // Append: the recipient had it already and acked it
+	Refused bool   // Append: the recipient had it already and refused it
 	Dropped int    // Ack, Expire: how many were dropped
 }
 
@@ -126,6 +127,9 @@ const (
 	// KindExpired is a note for the sender of the envelope ID: From did not
 	// fetch it in time, and it was dropped at the time At.
 	KindExpired
+	// KindRefused is a note for the sender of the envelope ID: From's client
+	// would not take it at the time At.
+	KindRefused
 )
 
 // Stored is one item of a mailbox: an envelope, or a note without a body.
