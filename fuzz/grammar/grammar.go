@@ -161,7 +161,7 @@ func (w *specWriter) element() string {
 // member writes one member, or a few that belong together, and reports whether they always take a byte.
 func (w *specWriter) member(s *specStruct, last bool) bool {
 	name := w.name()
-	switch w.pick(23) {
+	switch w.pick(24) {
 	case 0:
 		w.fixed()
 	case 1:
@@ -227,6 +227,9 @@ func (w *specWriter) member(s *specStruct, last bool) bool {
 		w.printf("    uint16 %s = sizeof(%s);\n", name, s.name)
 	case 22:
 		w.low()
+	case 23:
+		// A struct may hold itself where there can be none of it.
+		w.printf("    %s%s;\n", w.one(s.name+" "+name+"<0..40>", s.name+" "+name+"{0..3}", "optional<"+s.name+"> "+name), "")
 	}
 	return true
 }

@@ -14,7 +14,7 @@ var bgpTargets = []target{
 		canonical: false, greedy: false,
 		seeds: []seed{
 			{"ffffffffffffffffffffffffffffffff00170200000000", []place{{16, 2}, {19, 2}, {21, 2}}},
-			{"ffffffffffffffffffffffffffffffff002502000309746a0006e00f03bd66ee19328cd08b", []place{{16, 2}, {19, 2}, {24, 2}, {28, 1}}},
+			{"ffffffffffffffffffffffffffffffff002002000309746a0003e00f0009ee9b", []place{{16, 2}, {19, 2}, {24, 2}, {28, 1}}},
 			{"ffffffffffffffffffffffffffffffff001304", []place{{16, 2}}},
 			{"ffffffffffffffffffffffffffffffff001300", []place{{16, 2}}},
 			{"ffffffffffffffffffffffffffffffff00160068f774", []place{{16, 2}}},

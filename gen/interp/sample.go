@@ -201,7 +201,7 @@ func (p *Sampler) value(t types.Type, depth int) *Value {
 	case *types.Varint:
 		return &Value{Kind: Uint, Uint: min(p.number(p.varintBits()), t.Max())}
 	case *types.Optional:
-		if p.size == 0 || depth > 4 || p.random.IntN(2) == 0 {
+		if p.size == 0 || depth > 2 || p.random.IntN(2) == 0 {
 			return &Value{Kind: Absent}
 		}
 		return p.value(t.Elem, depth)
@@ -282,7 +282,7 @@ func (p *Sampler) wanted(t *types.Vector, depth int) uint64 {
 		p.exact = -1
 		return uint64(n)
 	}
-	if l.Kind == types.Fixed || p.size == 0 || depth > 6 {
+	if l.Kind == types.Fixed || p.size == 0 || depth > 2 {
 		return l.Min
 	}
 	size := uint64(p.size)
