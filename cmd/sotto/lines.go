@@ -44,6 +44,8 @@ func render(e client.Event, user, server, how string) (line string, wrong bool) 
 		return renderState(e), e.State == client.Failed
 	case client.KeyChanged:
 		return keyChangedEvent(e), true
+	case client.Held:
+		return fmt.Sprintf("%s to %s not delivered yet; the server holds them", count(uint64(e.Messages), "message"), e.To), false
 	case client.RateLimited:
 		return fmt.Sprintf("Slow down: the server takes no more for now. Yours to %s is queued and goes out in %s.", e.To, short(e.Retry)), true
 	case client.Notice:

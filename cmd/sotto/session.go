@@ -59,7 +59,7 @@ func (s *session) run(ctx context.Context) error {
 // show prints events until the client ends or ctx does. A message is marked as
 // shown after it was printed.
 func (s *session) show(ctx context.Context) {
-	for {
+	for ctx.Err() == nil {
 		select {
 		case e, ok := <-s.client.Events():
 			if !ok {
@@ -74,7 +74,7 @@ func (s *session) show(ctx context.Context) {
 			}
 			switch e := e.(type) {
 			case client.Message:
-				if err := s.client.Shown(ctx, e); err != nil && ctx.Err() == nil {
+				if err := s.client.Shown(context.WithoutCancel(ctx), e); err != nil {
 					s.screen.say("cannot note that it was shown: "+err.Error(), true)
 				}
 			case client.StateChanged:

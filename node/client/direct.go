@@ -13,6 +13,10 @@ import (
 )
 
 const (
+	// directMax is how many conns with one user are kept: one that each of
+	// us dialed, and one that replaces them.
+	directMax = 3
+
 	// directWindow is how many messages may be on a direct conn without a
 	// receipt.
 	directWindow = 64
@@ -149,6 +153,14 @@ func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
 	if ct.direct == nil || ct.direct.open == 0 {
 		ct.direct = d
 	}
+	if len(ct.directs) > directMax {
+		for _, old := range ct.directs {
+			if old != ct.direct {
+				l.directLost(old, errors.New("too many conns"))
+				break
+			}
+		}
+	}
 	ct.out.route.connected()
 	name := ct.name
 	l.goDo(func() { l.readPeer(d, name) })
@@ -250,16 +262,20 @@ func (l *loop) peerReceipt(d *direct, name string, r wire.PeerReceipt) {
 	if r.Verdict == wire.PeerVerdictStored {
 		l.delivered(ct, o, true)
 	} else {
-		l.fail(ct, o, ct.name+" refused it: not acceptable there")
+		l.fail(ct, o, ct.name+refusedWhy)
 	}
 	l.pump(ct)
 }
 
-// readPeer takes the streams of a user's conn until it ends.
+// readPeer takes the one stream on which a user sends, until his conn ends.
 func (c *Client) readPeer(d *direct, name string) {
-	for {
+	for opened := false; ; opened = true {
 		s, err := d.conn.AcceptStream(c.ctx)
 		if err != nil {
+			break
+		}
+		if opened {
+			d.conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "a second stream")
 			break
 		}
 		c.goDo(func() { c.readEnvelopes(d, s, name) })
@@ -268,7 +284,7 @@ func (c *Client) readPeer(d *direct, name string) {
 }
 
 // readEnvelopes reads a user's messages and answers each after it is on our
-// disk.
+// disk. He never ends the stream but with the conn.
 func (c *Client) readEnvelopes(d *direct, s *transport.Stream, name string) {
 	receipts := make(chan verdict, 2*directWindow)
 	c.goDo(func() { c.writeReceipts(d, s, receipts) })
@@ -276,7 +292,8 @@ func (c *Client) readEnvelopes(d *direct, s *transport.Stream, name string) {
 	for {
 		var item wire.PeerItem
 		if err := r.Item(&item); err != nil {
-			return // the conn's end tells the rest
+			d.conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
+			return
 		}
 		if item.Type != wire.PeerItemTypeEnvelope {
 			continue
@@ -296,6 +313,7 @@ func (c *Client) readEnvelopes(d *direct, s *transport.Stream, name string) {
 	}
 }
 
+// writeReceipts answers a user's messages until his conn ends.
 func (c *Client) writeReceipts(d *direct, s *transport.Stream, receipts <-chan verdict) {
 	w := chat.NewWriter(s)
 	for {
@@ -315,6 +333,7 @@ func (c *Client) writeReceipts(d *direct, s *transport.Stream, receipts <-chan v
 			Id: wire.MessageId(v.id), Verdict: said, TimeMs: uint64(c.cfg.Now().UnixMilli()),
 		}})
 		if err != nil {
+			d.conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
 			return
 		}
 	}

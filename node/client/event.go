@@ -105,6 +105,13 @@ type PresenceChanged struct {
 	Online bool
 }
 
+// A Held says that the server holds messages of earlier runs that a user has
+// not fetched yet.
+type Held struct {
+	To       string
+	Messages int
+}
+
 // A RateLimited says that the server takes no more messages for now. They wait
 // and go out by themselves.
 type RateLimited struct {
@@ -124,5 +131,6 @@ func (Unreadable) event()      {}
 func (StateChanged) event()    {}
 func (KeyChanged) event()      {}
 func (PresenceChanged) event() {}
+func (Held) event()            {}
 func (RateLimited) event()     {}
 func (Notice) event()          {}

@@ -26,18 +26,25 @@ const (
 // A link is a session with the server while there is contact.
 type link struct {
 	conn *transport.Conn
-	acks chan uint64 // the latest position to acknowledge; holds one, the newest wins
+	wake chan struct{} // for the goroutine that writes signals
+
+	// Owned by the loop.
+	refused  []uint64 // positions of our mailbox to refuse
+	stored   uint64   // the last position that was pushed in this session and is on our disk
+	caughtUp bool     // what waited in our mailbox has been taken
 }
 
 // linked takes a new session.
 func (l *loop) linked(in *login) {
 	again := l.version > 0
-	l.link = &link{conn: in.conn, acks: make(chan uint64, 1)}
+	l.link = &link{conn: in.conn, wake: make(chan struct{}, 1)}
 	l.loginAt, l.serverAt = in.at, in.serverAt
-	l.quietAt = l.cfg.Now().Add(quiet)
 	l.retry.reset()
 	l.retryAt = time.Time{}
 	l.emit(Connected{User: in.user, Server: in.conn.PeerAddr(), Again: again})
+	if !again {
+		l.sayHeld()
+	}
 	l.takeEntries(in)
 	for _, ct := range l.contacts {
 		ct.out.route.forget()
@@ -50,9 +57,24 @@ func (l *loop) linked(in *login) {
 		}
 		l.readControl(k, in.reader)
 	})
-	l.goDo(func() { writeAcks(l.ctx, k, in.control) })
+	l.goDo(func() { l.writeSignals(k, in.control) })
 	l.goDo(func() { l.askPresence(k) })
 	l.pumpAll()
+}
+
+// sayHeld tells of messages of earlier runs that are still on their way.
+func (l *loop) sayHeld() {
+	for ct := range l.busy {
+		n := 0
+		for _, o := range ct.out.queue {
+			if o.place == placeHeld {
+				n++
+			}
+		}
+		if n > 0 {
+			l.emit(Held{To: ct.name, Messages: n})
+		}
+	}
 }
 
 // lost says that a session is gone.
@@ -109,9 +131,8 @@ func (l *loop) relink() {
 		Identity: l.identity,
 		Stretch:  l.cfg.Stretch,
 	}
-	upTo := l.stored
 	l.goDo(func() {
-		in, err := l.login(l.ctx, l.server, cfg, l.cfg.Patience, upTo)
+		in, err := l.login(l.ctx, l.server, cfg, l.cfg.Patience)
 		l.tell(func(l *loop) {
 			var refused *LoginError
 			var alarm *DirectoryError
@@ -153,7 +174,7 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 			c.open(parcel{
 				envelope: p.Deliver.Envelope,
 				stored:   true,
-				done:     func(verdict) { c.tell(func(l *loop) { l.ack(k, seq) }) },
+				done:     func(v verdict) { c.tell(func(l *loop) { l.ack(k, seq, v.refuse) }) },
 				failed:   func(why error) { c.tell(func(l *loop) { l.lost(k, why) }) },
 			})
 		case wire.PushTypeReceipt:
@@ -164,6 +185,8 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 			c.tell(func(l *loop) { l.presence(p.Presence.Name, p.Presence.Online == wire.OnlineOnline) })
 		case wire.PushTypeManifest:
 			c.newManifest(p.Manifest.Signed)
+		case wire.PushTypeCaughtUp:
+			c.write(func() { c.tell(func(*loop) { k.caughtUp = true }) })
 		case wire.PushTypeReplaced:
 			c.tell(func(l *loop) { l.giveUp(ErrReplaced) })
 			return nil
@@ -171,34 +194,49 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 	}
 }
 
-// ack notes that everything in our mailbox up to seq is on our disk, and says
-// so to the server. It does neither for a session that is over, maybe because
-// our disk did not take something before seq: that comes again in the next.
-func (l *loop) ack(k *link, seq uint64) {
+// ack notes that everything in our mailbox up to seq is on our disk, or that
+// what is at seq never will be, and says so to the server. It does neither for
+// a session that is over, maybe because our disk did not take something before
+// seq: that comes again in the next.
+func (l *loop) ack(k *link, seq uint64, refuse bool) {
 	if l.link != k {
 		return
 	}
-	l.stored = max(l.stored, seq)
+	if refuse {
+		k.refused = append(k.refused, seq)
+	}
+	k.stored = max(k.stored, seq)
 	select {
-	case <-k.acks:
+	case k.wake <- struct{}{}:
 	default:
 	}
-	k.acks <- l.stored
 }
 
-// writeAcks writes acknowledgements on the control stream; those that come
-// while one is written become one.
-func writeAcks(ctx context.Context, k *link, control *transport.Stream) {
+// writeSignals writes refusals and acknowledgements on the control stream;
+// acknowledgements that come while one is written become one. A position is
+// refused before it is acknowledged: the server tells the sender of a message
+// that it was delivered otherwise.
+func (c *Client) writeSignals(k *link, control *transport.Stream) {
 	w := chat.NewWriter(control)
 	for {
 		select {
-		case upTo := <-k.acks:
-			if err := w.Item(&wire.Signal{Type: wire.SignalTypeAck, Ack: wire.MailboxAck{UpTo: upTo}}); err != nil {
-				return
-			}
+		case <-k.wake:
 		case <-k.conn.Done():
 			return
-		case <-ctx.Done():
+		case <-c.ctx.Done():
+			return
+		}
+		var refused []uint64
+		var upTo uint64
+		if c.do(c.ctx, func(*loop) { refused, upTo, k.refused = k.refused, k.stored, nil }) != nil {
+			return
+		}
+		for _, seq := range refused {
+			if w.Item(&wire.Signal{Type: wire.SignalTypeRefuse, Refuse: wire.MailboxRefuse{Seq: seq}}) != nil {
+				return
+			}
+		}
+		if w.Item(&wire.Signal{Type: wire.SignalTypeAck, Ack: wire.MailboxAck{UpTo: upTo}}) != nil {
 			return
 		}
 	}

@@ -49,7 +49,7 @@ func (c *Client) firstLogin(ctx context.Context) (in *login, err error) {
 		if err := c.listen(server); err != nil {
 			return nil, err
 		}
-		in, err = c.login(ctx, server, client, wait, 0)
+		in, err = c.login(ctx, server, client, wait)
 		var silent *NoAnswerError
 		if !errors.As(err, &silent) {
 			break
@@ -86,9 +86,29 @@ func (c *Client) listen(server netip.AddrPort) error {
 	return nil
 }
 
-// login makes one run of the handshake, opens the control stream and takes the
-// manifest. upTo is the last position of our mailbox that is on our disk.
-func (c *Client) login(ctx context.Context, server netip.AddrPort, cfg classic.ClientConfig, wait time.Duration, upTo uint64) (*login, error) {
+// runPatience is how long one run of the handshake may take before another is
+// begun: a server that was killed in the middle knows nothing of the first.
+const runPatience = 10 * time.Second
+
+// login makes runs of the handshake until one gets through or the wait is
+// over.
+func (c *Client) login(ctx context.Context, server netip.AddrPort, cfg classic.ClientConfig, wait time.Duration) (*login, error) {
+	for left := wait; ; left -= runPatience {
+		run := left
+		if left >= 2*runPatience {
+			run = runPatience
+		}
+		in, err := c.loginOnce(ctx, server, cfg, run)
+		var silent *NoAnswerError
+		if !errors.As(err, &silent) || silent.Tries > 0 || run == left || ctx.Err() != nil {
+			return in, err
+		}
+	}
+}
+
+// loginOnce makes one run of the handshake, opens the control stream and takes
+// the manifest.
+func (c *Client) loginOnce(ctx context.Context, server netip.AddrPort, cfg classic.ClientConfig, wait time.Duration) (*login, error) {
 	hands, err := classic.NewClient(cfg)
 	if err != nil {
 		return nil, &LoginError{cfg.User, server, err}
@@ -111,7 +131,7 @@ func (c *Client) login(ctx context.Context, server netip.AddrPort, cfg classic.C
 	}
 	conn.SetKeepAlive(keepAlive)
 	in := &login{conn: conn}
-	if err := c.openControl(in, hands, cfg, wait, upTo); err != nil {
+	if err := c.openControl(in, hands, cfg, wait); err != nil {
 		conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
 		return nil, err
 	}
@@ -244,7 +264,7 @@ func askKey(ctx context.Context, e *transport.Endpoint, cfg Config, server netip
 
 // openControl opens the control stream of a new conn and takes M6, the last
 // message of the login.
-func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.ClientConfig, wait time.Duration, upTo uint64) error {
+func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.ClientConfig, wait time.Duration) error {
 	server := in.conn.PeerAddr()
 	ctx, cancel := context.WithTimeout(c.ctx, wait)
 	defer cancel()
@@ -253,7 +273,7 @@ func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.Clien
 		return &NoAnswerError{Server: server, After: wait, Why: err}
 	}
 	in.control.SetDeadline(time.Now().Add(wait))
-	first := &wire.Signal{Type: wire.SignalTypeAck, Ack: wire.MailboxAck{UpTo: upTo}}
+	first := &wire.Signal{Type: wire.SignalTypeAck} // opens the stream
 	if err := chat.NewWriter(in.control).Item(first); err != nil {
 		return &NoAnswerError{Server: server, After: wait, Why: err}
 	}

@@ -19,7 +19,6 @@ type loop struct {
 	loginAt  time.Time // by our clock
 	serverAt time.Time // the same by the server's
 	version  uint64    // of the manifest that counts
-	stored   uint64    // the last position of our mailbox that is on our disk
 	retry    backoff
 	retryAt  time.Time // when to log in again; zero while there is contact or a login runs
 
@@ -29,7 +28,6 @@ type loop struct {
 	unsaved   records               // not on disk yet
 	recording bool                  // some are being written
 	drains    []chan struct{}       // closed when everything is settled
-	quietAt   time.Time             // when what waited in our mailbox has surely come
 	over      error                 // why the client gave up; nil while it goes on
 }
 
@@ -77,7 +75,7 @@ func newLoop(ctx context.Context, c *Client) (*loop, error) {
 // sent again; what became of it will be in our mailbox.
 func (l *loop) restore(o profile.Outgoing) {
 	ct := l.contacts[keys.Fold(o.To)]
-	out := &outgoing{id: o.ID, to: o.To, seq: o.Seq, place: placeHere, state: Queued}
+	out := &outgoing{id: o.ID, to: o.To, seq: o.Seq, place: placeHere, state: Queued, written: time.UnixMilli(o.Time)}
 	switch {
 	case o.State == profile.Delivered:
 		l.news(out, StateChanged{State: Delivered})
@@ -102,7 +100,7 @@ func (l *loop) run() {
 	for {
 		now := l.cfg.Now()
 		l.timeouts(now)
-		l.checkDrains(now)
+		l.checkDrains()
 		if l.over != nil && len(l.pending) == 0 {
 			l.cancel()
 			return
@@ -159,9 +157,6 @@ func (l *loop) untilNext(now time.Time) time.Duration {
 		}
 	}
 	sooner(l.retryAt)
-	if len(l.drains) > 0 && now.Before(l.quietAt) {
-		sooner(l.quietAt)
-	}
 	for ct := range l.busy {
 		sooner(ct.in.due)
 		if ct.out.next() != nil {

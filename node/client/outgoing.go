@@ -1,6 +1,9 @@
 package client
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // A place is where an outgoing message is, as far as we know.
 type place uint8
@@ -15,16 +18,17 @@ const (
 
 // An outgoing is a message of ours whose fate is not known yet.
 type outgoing struct {
-	id     MessageID
-	to     string
-	seq    uint64
-	place  place
-	state  State
-	held   bool   // Queued at the server
-	said   bool   // its state has been told
-	text   string // kept for a draft until somebody else answers for it; "" after a restart
-	size   int    // of the sealed message in bytes; 0 after a restart
-	sealed []byte // if small; else the profile has it
+	id      MessageID
+	to      string
+	seq     uint64
+	place   place
+	state   State
+	held    bool      // Queued at the server
+	said    bool      // its state has been told
+	text    string    // kept for a draft until somebody else answers for it; "" after a restart
+	written time.Time // by the server's clock
+	size    int       // of the sealed message in bytes; 0 after a restart
+	sealed  []byte    // if small; else the profile has it
 }
 
 // settled reports whether a client that ends need not wait for the message:

@@ -105,7 +105,6 @@ func (c *Client) store(p parcel, from envelope.Person, msg *envelope.Message) {
 	switch {
 	case err == nil:
 		c.tell(func(l *loop) {
-			l.quietAt = l.cfg.Now().Add(quiet)
 			ct := l.contacts[keys.Fold(from.Name)]
 			a := arrival{seq: msg.Header.Seq, msg: message(ct, msg, in.Pos)}
 			l.show(ct, ct.in.arrive(l.cfg.Now(), a, gaps))

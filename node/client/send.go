@@ -60,7 +60,7 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 	if err != nil {
 		return MessageID{}, err
 	}
-	o := &outgoing{id: out.ID, to: recipient.Name, seq: out.Seq, state: Queued, text: text, size: len(sealed)}
+	o := &outgoing{id: out.ID, to: recipient.Name, seq: out.Seq, state: Queued, written: now, text: text, size: len(sealed)}
 	if len(sealed) <= keepSealed {
 		o.sealed = sealed
 	}
@@ -73,6 +73,15 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		}
 	})
 }
+
+// refusedWhy is the reason of a failure that a recipient's client has decided.
+// It does not say more: the recipient has been shown why.
+const refusedWhy = "'s client does not accept it"
+
+// directLife is how old a message may be to go directly: recipients take older
+// ones from the server only. The limit is envelope.DirectAge, less an ample
+// time for the way.
+const directLife = envelope.DirectAge - 4*time.Hour
 
 // keepSealed is the largest sealed message that is kept in memory besides on
 // disk until it has left.
@@ -95,7 +104,11 @@ func (l *loop) pumpAll() {
 func (l *loop) pump(ct *contact) {
 	now := l.cfg.Now()
 	for o := ct.out.next(); o != nil; o = ct.out.next() {
-		switch ct.out.route.way(now) {
+		next := ct.out.route.way(now)
+		if l.serverNow().Sub(o.written) > directLife {
+			next = wayRelay
+		}
+		switch next {
 		case wayFind:
 			if l.link == nil {
 				return
@@ -165,6 +178,8 @@ func (l *loop) relayed(o *outgoing, reply *wire.Reply, err error) {
 		ct.retryAt = l.cfg.Now().Add(backoffFirst)
 	case reply.Send.State == wire.SendStateDelivered:
 		l.delivered(ct, o, false)
+	case reply.Send.State == wire.SendStateRefused:
+		l.fail(ct, o, ct.name+refusedWhy)
 	default:
 		o.place, o.sealed, o.text = placeHeld, nil, ""
 		if reply.Send.State == wire.SendStateQueued {
@@ -180,8 +195,12 @@ func (l *loop) relayed(o *outgoing, reply *wire.Reply, err error) {
 // It is acknowledged only once the outbox knows it.
 func (c *Client) receipt(k *link, r wire.Receipt) {
 	state, why := profile.Delivered, ""
-	if r.State != wire.ReceiptStateDelivered {
-		state, why = profile.Failed, "the recipient did not come for it in time; the server dropped it"
+	switch r.State {
+	case wire.ReceiptStateDelivered:
+	case wire.ReceiptStateRefused:
+		state, why = profile.Failed, r.By+refusedWhy
+	default:
+		state, why = profile.Failed, r.By+" did not come for it in time; the server dropped it"
 	}
 	c.write(func() {
 		err := c.setState(MessageID(r.Id), state, why)
@@ -197,7 +216,7 @@ func (c *Client) receipt(k *link, r wire.Receipt) {
 					l.fail(ct, o, why)
 				}
 			}
-			l.ack(k, r.Seq)
+			l.ack(k, r.Seq, false)
 		})
 	})
 }
@@ -231,7 +250,10 @@ func (l *loop) news(o *outgoing, e StateChanged) {
 	o.state, o.held, o.said = e.State, e.Held, true
 	e.ID, e.To, e.At = o.id, o.to, l.cfg.Now()
 	l.emit(e)
-	if e.State != Queued { // the outbox says that from the beginning
+	switch {
+	case e.Held: // in the outbox it counts as sent: it needs no sending any more
+		l.unsaved.set(o.id, Sent, "")
+	case e.State != Queued: // the outbox says that from the beginning
 		l.unsaved.set(o.id, e.State, e.Why)
 	}
 }
@@ -253,14 +275,9 @@ type Unsettled struct {
 	Held  bool // the server answers for it
 }
 
-// quiet is how long nothing must come from our mailbox before a client that
-// ends takes it for empty. Nothing says so; a message that comes later is kept
-// for the next run.
-const quiet = 300 * time.Millisecond
-
 // Drain waits until the fate of every message is said: delivered, failed, or
 // kept by the server for somebody who is offline; and until what waited for us
-// has come. If ctx ends before, it gives the messages that are still open.
+// at the login has come. If ctx ends before, it gives the messages that are still open.
 // Events must be read meanwhile.
 func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 	settled := make(chan struct{})
@@ -290,8 +307,8 @@ func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 
 // checkDrains wakes those who wait in Drain, once nothing is open and all of
 // it has been read and written.
-func (l *loop) checkDrains(now time.Time) {
-	if len(l.drains) == 0 || now.Before(l.quietAt) || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
+func (l *loop) checkDrains() {
+	if len(l.drains) == 0 || l.link != nil && !l.link.caughtUp || len(l.pending) > 0 || !l.unsaved.empty() || l.recording {
 		return
 	}
 	for ct := range l.busy {
