@@ -2,9 +2,15 @@ package transport
 
 import "time"
 
+// windowRounds is how many round trips half a window must last. One is for the
+// credit to come back, and three for a packet that gets lost again and again: until
+// it is there nothing behind it is read, and at 5% loss a window for two round
+// trips stood still twice a second.
+const windowRounds = 4
+
 // A receiveWindow is credit that we grant: for one stream, or for the sum of all.
-// It doubles, up to a maximum, while the peer uses it up faster than two round
-// trips can renew it, so that memory is granted where there is speed to gain.
+// It doubles, up to a maximum, while half of it doesn't last, so that memory is
+// granted where there is speed to gain.
 type receiveWindow struct {
 	limit   int64 // what the peer was or will be told
 	size    int64 // how far limit is kept ahead of what was read
@@ -23,7 +29,7 @@ func (w *receiveWindow) consumed(now instant, read int64, rtt time.Duration) {
 	if w.limit-read > w.size/2 {
 		return
 	}
-	if w.granted != 0 && now.sub(w.granted) < 2*rtt {
+	if w.granted != 0 && now.sub(w.granted) < windowRounds*rtt {
 		w.size = min(2*w.size, w.max)
 	}
 	w.granted = now
