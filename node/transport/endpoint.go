@@ -15,7 +15,7 @@ import (
 )
 
 // readBatch is how many datagrams, or runs of them, are read at a time.
-const readBatch = 8
+const readBatch = 16
 
 // An Endpoint is one UDP socket with any number of connections on it, dialled
 // and accepted. It owns one goroutine, which reads the socket, one timer, and
@@ -171,6 +171,7 @@ func (e *Endpoint) read() {
 				}
 			}
 		}
+		e.strangers.flush()
 		for i, c := range touched {
 			c.touched = false
 			c.mu.Lock()

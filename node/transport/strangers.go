@@ -38,8 +38,9 @@ type strangers struct {
 	seg    wire.Segment // the same
 	check  *internet.Checker
 	mint   *tokenMint
-	out    [1]internet.Out
-	buf    [basePacket + 64]byte
+	out    [repliesHeld]internet.Out // answers to this batch, not sent yet
+	bufs   [repliesHeld][basePacket]byte
+	held   int
 	resets rateTable
 
 	mu    sync.Mutex
@@ -132,7 +133,8 @@ func (s *strangers) retry(now instant, from netip.AddrPort, size int, p *wire.Pa
 	}
 	m := wire.Segment{Type: wire.SegmentTypeKex}
 	m.Kex = wire.KexSegment{Step: 1, Total: uint16(len(message)), Bytes: message}
-	n := appendHandshake(s.buf[:], s.check, wire.Packet{
+	buf := s.bufs[s.held][:]
+	n := appendHandshake(buf, s.check, wire.Packet{
 		Type: wire.PacketTypeRetry, Destination: p.Hello.Source, Hello: wire.Origin{Source: id, Token: token},
 	}, &m)
 	if n == 0 || n > size {
@@ -140,8 +142,26 @@ func (s *strangers) retry(now instant, from netip.AddrPort, size int, p *wire.Pa
 		return
 	}
 	s.end.count.retried.Add(1)
-	s.out[0] = internet.Out{Buf: s.buf[:n], To: from}
-	_ = s.end.io.WriteBatch(s.out[:])
+	s.reply(from, buf[:n])
+}
+
+// repliesHeld is how many answers to strangers leave at a time.
+const repliesHeld = 32
+
+// reply puts an answer to those of this batch. It lies in the next of s.bufs.
+func (s *strangers) reply(to netip.AddrPort, b []byte) {
+	s.out[s.held] = internet.Out{Buf: b, To: to}
+	if s.held++; s.held == repliesHeld {
+		s.flush()
+	}
+}
+
+// flush sends the answers.
+func (s *strangers) flush() {
+	if s.held > 0 {
+		_ = s.end.io.WriteBatch(s.out[:s.held])
+		s.held = 0
+	}
 }
 
 // admit makes a half-open connection, if there is room.
@@ -259,13 +279,12 @@ func (s *strangers) unknown(now instant, from netip.AddrPort, b []byte, id uint6
 		Type: wire.PacketTypeReset, Destination: id, Number: binary.BigEndian.Uint32(random[:]),
 		Tag: resetTag(s.end.cfg.ResetKey, id),
 	}
-	packet, err := m.AppendBinary(s.buf[:0])
+	packet, err := m.AppendBinary(s.bufs[s.held][:0])
 	if err != nil {
 		return
 	}
 	s.end.count.resets.Add(1)
-	s.out[0] = internet.Out{Buf: packet, To: from}
-	_ = s.end.io.WriteBatch(s.out[:])
+	s.reply(from, packet)
 }
 
 // prefixOf is the part of an address that one party can be expected to hold.
