@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"bytes"
 	"crypto/md5"
 	"crypto/sha256"
 	"encoding/binary"
@@ -47,4 +48,27 @@ func internet(b []byte) uint16 {
 		sum = sum&0xffff + sum>>16
 	}
 	return ^uint16(sum)
+}
+
+func (d *structDecoder) compareChecksums() *Error {
+	for _, m := range d.s.Members {
+		f, ok := m.(*types.Field)
+		if !ok || f.Checksum == nil || d.from[f] == d.to[f] {
+			continue
+		}
+		want := checksum(f.Checksum, d.r.in, d.cover(f), d.from[f]/8, d.to[f]/8)
+		if got := d.r.in[d.from[f]/8 : d.to[f]/8]; !bytes.Equal(got, want) {
+			return fail(join(d.path, f.Name), d.from[f], Checksum, "does not agree with what it covers")
+		}
+	}
+	return nil
+}
+
+// cover is the range of bytes that a checksum field covers.
+func (d *structDecoder) cover(f *types.Field) [2]int {
+	c := f.Checksum
+	if c.From == nil {
+		return [2]int{d.start / 8, d.to[nil] / 8}
+	}
+	return [2]int{d.from[c.From] / 8, d.to[c.To] / 8}
 }
