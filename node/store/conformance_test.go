@@ -40,6 +40,7 @@ func testEngine(t *testing.T, open func(testing.TB) Engine) {
 		{"AppendOnce", testAppendOnce},
 		{"AppendAfterAck", testAppendAfterAck},
 		{"AckTellsSender", testAckTellsSender},
+		{"RefuseTellsSender", testRefuseTellsSender},
 		{"Quota", testQuota},
 		{"ReadPages", testReadPages},
 		{"Marks", testMarks},
@@ -154,7 +155,7 @@ func (f *fixture) holds(name string, want ...string) []Stored {
 }
 
 func say(it Stored) string {
-	kind := [...]string{"envelope", "delivered", "expired"}[it.Kind]
+	kind := [...]string{"envelope", "delivered", "expired", "refused"}[it.Kind]
 	if it.Kind == KindEnvelope {
 		return kind + ":" + it.From + ":" + string(it.Body)
 	}
@@ -273,6 +274,36 @@ func testAppendAfterAck(f *fixture) {
 	if res := f.do(appendOp("Bob", "Alice", 1, "one")); !res.Fresh || res.Seq <= first.Seq {
 		f.Errorf("after a day: got %+v, want a new position after %d", res, first.Seq)
 	}
+}
+
+// "It alone is deleted, and a note that it was refused goes into the mailbox of
+// its sender. Where no envelope is, nothing changes."
+func testRefuseTellsSender(f *fixture) {
+	f.users("Alice", "Bob", "Eve")
+	f.do(appendOp("Bob", "Alice", 1, "one"))
+	two := f.do(appendOp("Eve", "Alice", 2, "two"))
+	f.do(appendOp("Bob", "Alice", 3, "three"))
+	refuse := func(user string, seq Seq) Op {
+		return Op{Refuse: &Refuse{Mailbox: mailboxOf(user), Seq: uint64(seq)}}
+	}
+	for _, op := range []Op{refuse("Bob", two.Seq), refuse("Alice", two.Seq+100), refuse("Alice", 1<<63+5)} {
+		if res := f.do(op); res.Dropped != 0 {
+			f.Errorf("%+v dropped %d", op.Refuse, res.Dropped)
+		}
+	}
+	if res := f.do(refuse("Alice", two.Seq)); res.Dropped != 1 {
+		f.Errorf("got %+v, want 1 dropped", res)
+	}
+	f.holds("Alice", "envelope:Bob:one", "envelope:Bob:three")
+	note := f.holds("Eve", "refused:Alice:message 00000002")
+	if res := f.do(refuse("Eve", note[0].Seq)); res.Dropped != 0 {
+		f.Errorf("a note was refused: %+v", res)
+	}
+	if res := f.do(appendOp("Eve", "Alice", 2, "two")); res != (Result{Seq: two.Seq, Refused: true}) {
+		f.Errorf("a repeat: got %+v, want the old position and that it was refused", res)
+	}
+	f.do(ackOp("Alice", two.Seq))
+	f.holds("Bob", "delivered:Alice:message 00000001")
 }
 
 // "For each envelope a note that it was delivered goes into the mailbox of
