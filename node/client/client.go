@@ -67,7 +67,7 @@ type Client struct {
 	calls   chan func(*loop) // for the loop
 	disk    chan func()      // for the one goroutine that writes what came in
 	records chan records     // for the one that writes what became of our messages
-	room    chan struct{}    // one token per message that is not shown yet
+	room    chan struct{}    // one token per message, or refusal, that is not shown yet
 
 	ctx    context.Context // of everything that runs beside the loop
 	cancel context.CancelFunc

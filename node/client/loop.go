@@ -180,7 +180,7 @@ func (l *loop) emit(e Event) {
 // taken does what follows from an event having been read.
 func (l *loop) taken(e Event) {
 	switch e := e.(type) {
-	case Message:
+	case Message, Unreadable:
 		<-l.room
 	case StateChanged:
 		if e.State == Delivered || e.State == Failed {

@@ -70,12 +70,20 @@ func (c *Client) open(p parcel) {
 		c.refuse(p, v, head.From, err)
 		return
 	}
+	if c.takeRoom() {
+		c.write(func() { c.store(p, from, msg) })
+	}
+}
+
+// takeRoom waits until there is room for one more message, or refusal of one,
+// that is not shown yet. It reports false if the client ends first.
+func (c *Client) takeRoom() bool {
 	select {
 	case c.room <- struct{}{}:
+		return true
 	case <-c.ctx.Done():
-		return
+		return false
 	}
-	c.write(func() { c.store(p, from, msg) })
 }
 
 // store puts a verified message on our disk, unless it was here before, and
@@ -99,9 +107,6 @@ func (c *Client) store(p parcel, from envelope.Person, msg *envelope.Message) {
 		in = &profile.Incoming{ID: id, From: from.Name, Time: c.cfg.Now().UnixMilli(), Body: p.envelope}
 		return next, in, err
 	})
-	if err != nil {
-		<-c.room
-	}
 	switch {
 	case err == nil:
 		c.tell(func(l *loop) {
@@ -111,11 +116,13 @@ func (c *Client) store(p parcel, from envelope.Person, msg *envelope.Message) {
 		})
 		p.done(verdict{id: id})
 	case errors.Is(err, envelope.ErrRepeated):
+		<-c.room
 		p.done(verdict{id: id})
 	case errors.Is(err, envelope.ErrSeqReused), errors.Is(err, envelope.ErrTooLate), errors.Is(err, envelope.ErrSeq):
 		c.tell(func(l *loop) { l.emit(Unreadable{From: from.Name, Why: err}) })
 		p.done(verdict{id: id, refuse: true})
 	default:
+		<-c.room
 		err = fmt.Errorf("cannot store a message from %s: %w", from.Name, err)
 		c.tell(func(l *loop) { l.emit(Notice{err.Error()}) })
 		p.failed(err)
@@ -138,8 +145,10 @@ func (c *Client) refuse(p parcel, v verdict, from string, why error) {
 	if keys.CheckName(from) != nil {
 		from = "" // nothing of what is not verified reaches a screen unchecked
 	}
-	c.tell(func(l *loop) { l.emit(Unreadable{From: from, Why: why}) })
-	c.write(func() { p.done(v) })
+	if c.takeRoom() {
+		c.tell(func(l *loop) { l.emit(Unreadable{From: from, Why: why}) })
+		c.write(func() { p.done(v) })
+	}
 }
 
 // show emits what is in order now.
@@ -206,13 +215,11 @@ func (c *Client) replayOne(in profile.Incoming) {
 	if from.Key != nil {
 		msg, err = envelope.Open(c.identity, c.user, from, now, time.Duration(math.MaxInt64), in.Body)
 	}
-	if err != nil {
-		c.tell(func(l *loop) { l.emit(Unreadable{From: in.From, Why: err}) })
+	if !c.takeRoom() {
 		return
 	}
-	select {
-	case c.room <- struct{}{}:
-	case <-c.ctx.Done():
+	if err != nil {
+		c.tell(func(l *loop) { l.emit(Unreadable{From: in.From, Why: err}) })
 		return
 	}
 	c.tell(func(l *loop) { l.emit(message(l.contacts[keys.Fold(from.Name)], msg, in.Pos)) })
@@ -220,6 +227,9 @@ func (c *Client) replayOne(in profile.Incoming) {
 
 // introduced takes the news that somebody will dial us.
 func (c *Client) introduced(in wire.Introduce) {
+	if c.cfg.Relay {
+		return // he will give up and go by the server
+	}
 	now := time.Now()                                                                        // as the transport, which will ask for it
 	c.intros.Add(now, introduction(in.IntroId, in.IntroKey, c.user, in.From, now, in.LifeS)) // full: he goes by the server
 }

@@ -105,17 +105,13 @@ func (l *loop) pump(ct *contact) {
 	now := l.cfg.Now()
 	for o := ct.out.next(); o != nil; o = ct.out.next() {
 		next := ct.out.route.way(now)
-		if l.serverNow().Sub(o.written) > directLife {
+		if l.cfg.Relay || ct.name == l.user || l.serverNow().Sub(o.written) > directLife {
 			next = wayRelay
 		}
 		switch next {
 		case wayFind:
 			if l.link == nil {
 				return
-			}
-			if l.cfg.Relay || ct.name == l.user {
-				ct.out.route.failed(now)
-				continue
 			}
 			ct.out.route.finding(now)
 			k := l.link
