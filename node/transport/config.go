@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"io"
+	"net"
 	"net/netip"
 	"runtime"
 	"sync"
@@ -63,6 +64,10 @@ type Handshake interface {
 type Config struct {
 	Random    io.Reader // where all randomness comes from; nil: the system's
 	Responder Responder // nil: accept nobody
+
+	// Sockets are further ones with the address of the first (internet.ListenShared).
+	// The kernel spreads peers over them, and each has a reader of its own.
+	Sockets []net.PacketConn
 
 	// IdleTimeout ends a connection on which nothing arrives; 0: 5 minutes. The
 	// smaller of both ends' counts.

@@ -5,7 +5,10 @@ import (
 	"errors"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"sotto/node/internet"
 )
 
 // A Conn is a connection to a peer: any number of streams over one pair of
@@ -20,6 +23,7 @@ type Conn struct {
 	timer timerNode
 
 	mu         sync.Mutex
+	io         internet.PacketIO // the socket at which the peer was heard last
 	st         state
 	flushing   bool // somebody is sending
 	again      bool // and shall look again afterwards
@@ -32,7 +36,7 @@ type Conn struct {
 	finished   bool      // removed from the endpoint
 	done       chan struct{}
 	handshake  chan struct{} // a token when the handshake has news for Dial
-	touched    bool          // in the reader's list; the reader's own
+	touched    atomic.Bool   // in the list of a reader
 }
 
 // OpenStream opens a stream. It waits while the peer allows no more of them.
@@ -230,8 +234,9 @@ func (c *Conn) flush() {
 			}
 			break
 		}
+		by := c.io
 		c.mu.Unlock()
-		c.end.send(buf, n, seg, to)
+		c.end.send(by, buf, n, seg, to)
 		c.mu.Lock()
 	}
 	c.flushing = false

@@ -19,8 +19,8 @@
 // in, packets and the next deadline come out. It owns no goroutine, clock, socket
 // or lock. What it does with a packet is in the files named for it: recovery.go,
 // acks.go, congestion.go, flow.go, streams.go, path.go, handshake.go. Around it,
-// conn.go has the lock and the methods for applications, endpoint.go the reader,
-// strangers.go admission, wheel.go all the deadlines.
+// conn.go has the lock and the methods for applications, reader.go reads a socket,
+// hello.go and strangers.go see to strangers, wheel.go has all the deadlines.
 //
 // The cryptography of a handshake is somebody else's: see Initiator and Responder.
 package transport

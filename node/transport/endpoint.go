@@ -11,22 +11,18 @@ import (
 	"sync"
 
 	"sotto/node/internet"
-	"sotto/wire"
 )
 
-// readBatch is how many datagrams, or runs of them, are read at a time.
-const readBatch = 16
-
-// An Endpoint is one UDP socket with any number of connections on it, dialled
-// and accepted. It owns one goroutine, which reads the socket, one timer, and
+// An Endpoint is one UDP address with any number of connections on it, dialled
+// and accepted. It owns a goroutine for each socket, which reads it, one timer, and
 // for the time that a stranger's handshake message takes a worker.
 type Endpoint struct {
-	io    internet.PacketIO
-	cfg   Config
-	clock clock
-	wheel wheel
-	conns table
-	count counters
+	readers []*reader // one for each socket; never changes
+	cfg     Config
+	clock   clock
+	wheel   wheel
+	conns   table
+	count   counters
 
 	resetMu sync.RWMutex
 	resets  map[[16]byte]*Conn // by the tag that the peer's RESET would carry
@@ -50,11 +46,12 @@ type sendBuffer struct {
 
 var sendBuffers = sync.Pool{New: func() any { return new(sendBuffer) }}
 
-// NewEndpoint starts an endpoint on a socket, which it owns from then on.
+// NewEndpoint starts an endpoint on a socket, and on those of the configuration. It
+// owns them from then on.
 func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 	cfg.defaults()
 	e := &Endpoint{
-		io: internet.NewPacketIO(sock), cfg: cfg, clock: newClock(),
+		cfg: cfg, clock: newClock(),
 		resets: make(map[[16]byte]*Conn),
 		accept: make(chan *Conn, cfg.Backlog), done: make(chan struct{}),
 	}
@@ -69,13 +66,18 @@ func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 	e.wheel.init(e.clock, e.tick)
 	e.strangers.init(e)
 	e.workers.limit = cfg.Workers
-	e.wg.Add(1)
-	go e.read()
+	for _, s := range append([]net.PacketConn{sock}, cfg.Sockets...) {
+		e.readers = append(e.readers, newReader(e, internet.NewPacketIO(s)))
+	}
+	for _, r := range e.readers {
+		e.wg.Add(1)
+		go r.read()
+	}
 	return e, nil
 }
 
-// LocalAddr is the socket's address.
-func (e *Endpoint) LocalAddr() netip.AddrPort { return e.io.LocalAddr() }
+// LocalAddr is the address of the sockets.
+func (e *Endpoint) LocalAddr() netip.AddrPort { return e.readers[0].io.LocalAddr() }
 
 // Counters says what the endpoint has seen.
 func (e *Endpoint) Counters() Counters { return e.count.snapshot() }
@@ -119,7 +121,10 @@ func (e *Endpoint) Close() error {
 		c.flush()
 	}
 	e.wheel.close()
-	err := e.io.Close()
+	var err error
+	for _, r := range e.readers {
+		err = errors.Join(err, r.io.Close())
+	}
 	close(e.done)
 	e.wg.Wait()
 	return err
@@ -135,93 +140,6 @@ func (e *Endpoint) enter() bool {
 	}
 	e.wg.Add(1)
 	return true
-}
-
-// read is the reader: take a batch, give each packet to its connection, then let
-// the connections say what they have to say.
-func (e *Endpoint) read() {
-	defer e.wg.Done()
-	in := make([]internet.In, readBatch)
-	for i := range in {
-		in[i].Buf = make([]byte, internet.BufferSize)
-	}
-	var touched []*Conn
-	failures := 0
-	for {
-		n, err := e.io.ReadBatch(in)
-		if err != nil {
-			if failures++; errors.Is(err, net.ErrClosed) || failures > 1000 {
-				return
-			}
-			e.count.readError.Add(1)
-			continue
-		}
-		failures = 0
-		now := e.clock.now()
-		for i := range in[:n] {
-			m := &in[i]
-			for b := m.Buf[:m.N]; ; {
-				k := min(max(m.Seg, 1), len(b))
-				if c := e.datagram(now, m.From, b[:k]); c != nil && !c.touched {
-					c.touched = true
-					touched = append(touched, c)
-				}
-				if b = b[k:]; len(b) == 0 {
-					break
-				}
-			}
-		}
-		e.strangers.flush()
-		for i, c := range touched {
-			c.touched = false
-			c.mu.Lock()
-			c.flush()
-			touched[i] = nil
-		}
-		touched = touched[:0]
-	}
-}
-
-// datagram acts on one datagram and returns the connection that may have
-// something to send now.
-func (e *Endpoint) datagram(now instant, from netip.AddrPort, b []byte) *Conn {
-	e.count.received.Add(1)
-	p := &e.strangers.packet
-	if _, err := p.Decode(b); err != nil {
-		e.count.malformed.Add(1)
-		return nil
-	}
-	switch p.Type {
-	case wire.PacketTypeData:
-		c := e.conns.get(p.Destination)
-		if c == nil {
-			e.count.unknown.Add(1)
-			e.strangers.unknown(now, from, b, p.Destination)
-			return nil
-		}
-		return e.sealed(now, from, b, p, c)
-	case wire.PacketTypeReset:
-		e.reset(now, b, p)
-		return nil
-	}
-	return e.strangers.receive(now, from, b, p)
-}
-
-// sealed gives a DATA packet to its connection.
-func (e *Endpoint) sealed(now instant, from netip.AddrPort, b []byte, p *wire.Packet, c *Conn) *Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.st.receive(now, from, b, p) {
-		if c.st.keys != nil {
-			e.count.forged.Add(1)
-		}
-		if c.st.phase < phaseClosing {
-			return nil
-		}
-		return c
-	}
-	c.opened()
-	return c
 }
 
 // opened does what follows from the first genuine packets of a peer.
@@ -250,23 +168,6 @@ func (c *Conn) offer() {
 	}
 }
 
-// reset takes a RESET: its tag is known to the peer and us alone.
-func (e *Endpoint) reset(now instant, b []byte, p *wire.Packet) {
-	e.resetMu.RLock()
-	c := e.resets[p.Tag]
-	e.resetMu.RUnlock()
-	if c == nil {
-		e.count.badReset.Add(1)
-		return
-	}
-	c.mu.Lock()
-	if c.st.phase < phaseClosing {
-		c.st.err = ErrReset
-	}
-	c.st.end(now)
-	c.flush()
-}
-
 // remove forgets a connection that is over. It is called with the connection's lock.
 func (e *Endpoint) remove(c *Conn) {
 	e.conns.remove(c.st.local)
@@ -280,10 +181,10 @@ func (e *Endpoint) remove(c *Conn) {
 }
 
 // send hands packets to the socket. What it refuses is lost, as packets may be.
-func (e *Endpoint) send(buf *sendBuffer, n, seg int, to netip.AddrPort) {
+func (e *Endpoint) send(by internet.PacketIO, buf *sendBuffer, n, seg int, to netip.AddrPort) {
 	buf.out[0] = internet.Out{Buf: buf.bytes[:n], Seg: seg, To: to}
 	e.count.sent.Add(1)
-	_ = e.io.WriteBatch(buf.out[:])
+	_ = by.WriteBatch(buf.out[:])
 }
 
 // tick is called by the wheel's timer.
@@ -304,7 +205,7 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	if _, err := io.ReadFull(e.cfg.Random, seed[:]); err != nil {
 		return nil, fmt.Errorf("transport: seed: %w", err)
 	}
-	c := &Conn{end: e, done: make(chan struct{}), handshake: make(chan struct{}, 1)}
+	c := &Conn{end: e, io: e.readers[0].io, done: make(chan struct{}), handshake: make(chan struct{}, 1)}
 	c.timer.conn = c
 	c.st.shell = c
 	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker())
@@ -317,7 +218,7 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 // the socket leaves them whole, and how long they may be on the first link, 0 if
 // that isn't known.
 func (e *Endpoint) pathSizes(to netip.AddrPort) (whole bool, link int) {
-	got := internet.FeaturesOf(e.io)
+	got := internet.FeaturesOf(e.readers[0].io)
 	if got.Kernel {
 		link = min(internet.LinkSize(to), longestPacket)
 	}

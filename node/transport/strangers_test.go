@@ -301,7 +301,7 @@ func TestAttack09SpoofedFlood(t *testing.T) {
 		now := w.server.clock.now()
 		for i := range 20000 {
 			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}), 9)
-			w.server.datagram(now, from, hello(uint64(i+1), 0, nil, 0, 8, []byte("M1 hello")))
+			w.server.readers[0].datagram(now, from, hello(uint64(i+1), 0, nil, 0, 8, []byte("M1 hello")))
 		}
 		s.mu.Lock()
 		kept := s.order.Len()
@@ -500,11 +500,11 @@ func BenchmarkSpoofedHello(b *testing.B) {
 		packets[i] = hello(uint64(i+1), 0, nil, 0, 8, []byte("M1 hello"))
 	}
 	now := server.clock.now()
-	server.io.Close() // count our own cost
+	server.readers[0].io.Close() // count our own cost
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		server.datagram(now, eveAt, packets[i%len(packets)])
+		server.readers[0].datagram(now, eveAt, packets[i%len(packets)])
 		i++
 	}
 }

@@ -1,0 +1,137 @@
+package transport
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+
+	"sotto/node/internet"
+	"sotto/wire"
+)
+
+// readBatch is how many datagrams, or runs of them, are read at a time.
+const readBatch = 16
+
+// A reader reads one socket. What it has besides the endpoint is its own, and
+// needs no lock.
+type reader struct {
+	end *Endpoint
+	io  internet.PacketIO
+
+	packet wire.Packet  // the packet being read
+	seg    wire.Segment // its segment, in a handshake packet
+	greeter
+}
+
+func newReader(e *Endpoint, io internet.PacketIO) *reader {
+	r := &reader{end: e, io: io}
+	r.greeter.init(e)
+	return r
+}
+
+// read is the reader: take a batch, give each packet to its connection, then let
+// the connections say what they have to say.
+func (r *reader) read() {
+	e := r.end
+	defer e.wg.Done()
+	in := make([]internet.In, readBatch)
+	for i := range in {
+		in[i].Buf = make([]byte, internet.BufferSize)
+	}
+	var touched []*Conn
+	failures := 0
+	for {
+		n, err := r.io.ReadBatch(in)
+		if err != nil {
+			if failures++; errors.Is(err, net.ErrClosed) || failures > 1000 {
+				return
+			}
+			e.count.readError.Add(1)
+			continue
+		}
+		failures = 0
+		now := e.clock.now()
+		for i := range in[:n] {
+			m := &in[i]
+			for b := m.Buf[:m.N]; ; {
+				k := min(max(m.Seg, 1), len(b))
+				if c := r.datagram(now, m.From, b[:k]); c != nil && c.touched.CompareAndSwap(false, true) {
+					touched = append(touched, c)
+				}
+				if b = b[k:]; len(b) == 0 {
+					break
+				}
+			}
+		}
+		r.flush()
+		for i, c := range touched {
+			c.touched.Store(false)
+			c.mu.Lock()
+			c.flush()
+			touched[i] = nil
+		}
+		touched = touched[:0]
+	}
+}
+
+// datagram acts on one datagram and returns the connection that may have
+// something to send now.
+func (r *reader) datagram(now instant, from netip.AddrPort, b []byte) *Conn {
+	e := r.end
+	e.count.received.Add(1)
+	p := &r.packet
+	if _, err := p.Decode(b); err != nil {
+		e.count.malformed.Add(1)
+		return nil
+	}
+	switch p.Type {
+	case wire.PacketTypeData:
+		c := e.conns.get(p.Destination)
+		if c == nil {
+			e.count.unknown.Add(1)
+			r.unknown(now, from, b, p.Destination)
+			return nil
+		}
+		return r.sealed(now, from, b, p, c)
+	case wire.PacketTypeReset:
+		r.reset(now, p)
+		return nil
+	}
+	return r.handshake(now, from, b, p)
+}
+
+// sealed gives a DATA packet to its connection.
+func (r *reader) sealed(now instant, from netip.AddrPort, b []byte, p *wire.Packet, c *Conn) *Conn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.io = r.io
+	if !c.st.receive(now, from, b, p) {
+		if c.st.keys != nil {
+			r.end.count.forged.Add(1)
+		}
+		if c.st.phase < phaseClosing {
+			return nil
+		}
+		return c
+	}
+	c.opened()
+	return c
+}
+
+// reset takes a RESET: its tag is known to the peer and us alone.
+func (r *reader) reset(now instant, p *wire.Packet) {
+	e := r.end
+	e.resetMu.RLock()
+	c := e.resets[p.Tag]
+	e.resetMu.RUnlock()
+	if c == nil {
+		e.count.badReset.Add(1)
+		return
+	}
+	c.mu.Lock()
+	if c.st.phase < phaseClosing {
+		c.st.err = ErrReset
+	}
+	c.st.end(now)
+	c.flush()
+}
