@@ -95,6 +95,12 @@ func (c *checker) arm(sc *scope, s *Select, m *syntax.Arm) *Arm {
 		}
 		return a
 	}
+	for _, x := range m.Members {
+		if f, ok := x.(*syntax.Field); ok && f.Name.Name == "" {
+			c.errs.Add(diag.BadSelect, f.Span, "of several fields in a case each has a name")
+			return nil
+		}
+	}
 	inner := c.inner(sc, name, m.Members, m.Doc, m.Span)
 	c.name(sc, name, m.Span)
 	a.Fields = append(a.Fields, &Field{Name: name, Doc: m.Doc, Type: inner, Span: m.Span})
@@ -110,6 +116,10 @@ func (c *checker) defaultArm(sc *scope, a *Arm, m *syntax.Arm) {
 			continue
 		}
 		if f.Type.Struct && len(f.Type.Members) == 0 && f.Name.Name == "" {
+			continue
+		}
+		if f.Name.Name == "" && len(m.Members) > 1 {
+			c.errs.Add(diag.BadSelect, f.Span, "of several fields in a case each has a name")
 			continue
 		}
 		if f.Name.Name == "" {
