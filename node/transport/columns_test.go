@@ -126,3 +126,25 @@ func TestLatencyUnderLoss(t *testing.T) {
 		}
 	})
 }
+
+// Both ends have an idea of the round trip time when the handshake is over. A responder that
+// didn't would wait a second for the acknowledgement of the first thing it sends,
+// which is credit when the initiator sends bulk.
+func TestHandshakeMeasuresRTT(t *testing.T) {
+	for name, h := range map[string]*toyInitiator{"login": {size: 100}, "peers": {oneWay: true}} {
+		t.Run(name, func(t *testing.T) {
+			simulate(t, 1, simnet.Link{Delay: 20 * time.Millisecond}, func(t *testing.T, w *world) {
+				dialled, accepted := connect(t, w.client, w.server, h)
+				time.Sleep(10 * time.Millisecond) // of the bubble
+				for _, c := range []*Conn{dialled, accepted} {
+					c.mu.Lock()
+					rtt := c.st.recovery.rtt
+					c.mu.Unlock()
+					if rtt.smoothed < 40*time.Millisecond || rtt.smoothed > 60*time.Millisecond {
+						t.Errorf("initiator %v: smoothed %v, want about 40ms", c == dialled, rtt.smoothed)
+					}
+				}
+			})
+		})
+	}
+}

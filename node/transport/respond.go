@@ -40,6 +40,9 @@ func (c *Conn) handshakePacket(now instant, from netip.AddrPort, size int, p *wi
 			c.heard(now)
 		}
 		if message := h.receive(k); message != nil {
+			if !c.st.initiator && h.message != nil && h.tries == 1 {
+				h.rtt = now.sub(h.sentAt)
+			}
 			h.inbox = append(h.inbox, kexMessage{step: k.Step, bytes: message, peer: p.Hello.Source})
 			c.deliver()
 		}
@@ -138,7 +141,7 @@ func (c *Conn) respond() {
 	if reply == nil {
 		// The message that gave us the keys is proof that the peer has them.
 		early := c.st.hs.early
-		c.st.confirm()
+		c.st.confirm(now)
 		c.offer()
 		c.open(early)
 		return

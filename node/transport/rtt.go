@@ -26,6 +26,15 @@ func newRTT() rttState {
 	return rttState{smoothed: firstRTT, variation: firstRTT / 2}
 }
 
+// guess takes what the handshake took for a round trip: more than it really is, for
+// the peer had to compute, but less than what is assumed without any. The first
+// sample replaces it.
+func (r *rttState) guess(rtt time.Duration) {
+	if !r.measured && rtt > 0 && rtt < r.smoothed {
+		r.smoothed, r.variation = rtt, rtt/2
+	}
+}
+
 // sample takes one measurement. delay is how long the peer says it held back
 // the acknowledgement.
 func (r *rttState) sample(now instant, rtt, delay time.Duration) {

@@ -111,14 +111,18 @@ func (c *state) install(now instant, s *session.Secrets) error {
 	c.keys, c.keysAt = keys, now
 	c.phase = phaseOpen
 	c.params, c.cid = true, true
-	if c.hs.rtt > 0 {
-		c.recovery.rtt.sample(now, c.hs.rtt, 0)
-	}
+	c.recovery.rtt.guess(c.hs.rtt)
 	return nil
 }
 
 // confirm says that the peer has the keys: the handshake is over.
-func (c *state) confirm() { c.hs, c.check = nil, nil }
+func (c *state) confirm(now instant) {
+	if h := c.hs; h.message != nil && h.tries == 1 && !c.recovery.rtt.measured {
+		// Our last message has got its answer.
+		c.recovery.rtt.guess(now.sub(h.sentAt))
+	}
+	c.hs, c.check = nil, nil
+}
 
 // receive takes a DATA packet. p is its decoded head; packet is opened in place.
 // It reports whether the packet was the peer's.
@@ -141,7 +145,7 @@ func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire
 		c.keysAt, c.dropAt = now, now.add(3*c.recovery.rtt.probeAfter())
 	}
 	if c.hs != nil {
-		c.confirm()
+		c.confirm(now)
 	}
 	number := int64(n)
 	c.lastHeard, c.lastAsked = now, 0

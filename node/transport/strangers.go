@@ -70,7 +70,6 @@ func (s *strangers) admit(io internet.PacketIO, now instant, from netip.AddrPort
 	c.io, c.first = io, first
 	c.st.peer = p.Hello.Source
 	c.st.path.proven = proven
-	c.st.hs.answered = true
 	c.st.hs.expect = k.Step
 	if proven {
 		c.st.hs.expect = 2
