@@ -291,6 +291,7 @@ var chatTargets = []target{
 			{"01b3d8369e5790cff4", nil},
 			{"020000000000000000", nil},
 			{"02b3d8369e5790cff4", nil},
+			{"03", nil},
 			{"00", nil},
 			{"00cc513419", nil},
 			{"02f6b22289f1852db5", nil},
@@ -304,6 +305,13 @@ var chatTargets = []target{
 			{"0000000000000000", nil},
 			{"134273a443249788", nil},
 			{"f17bcf91cd8dcb1f", nil},
+		},
+	},
+	{
+		name: "RelayOnly", make: func() message { return new(wire.RelayOnly) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"", nil},
 		},
 	},
 	{

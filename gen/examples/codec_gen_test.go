@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"runtime"
 	"testing"
 
 	"sotto/wire/codec"
@@ -221,6 +222,22 @@ func checkCut(t *testing.T, c *target, in []byte) {
 	}
 }
 
+// perByte is how much a decoder may allocate for each byte of its input. A byte can become an element of a vector, and
+// that a Go struct of some size; a length that is believed without the bytes behind it would cost more than this.
+const perByte = 8 << 10
+
+func checkAllocation(t *testing.T, c *target, in []byte) {
+	t.Helper()
+	var before, after runtime.MemStats
+	m := c.make()
+	runtime.ReadMemStats(&before)
+	_, _ = m.Decode(in)
+	runtime.ReadMemStats(&after)
+	if n := after.TotalAlloc - before.TotalAlloc; n > uint64(perByte*(len(in)+8)) {
+		t.Errorf("%s %x: %d bytes allocated for %d", c.name, in, n, len(in))
+	}
+}
+
 // testTruncated cuts every seed at every byte.
 func testTruncated(t *testing.T, targets []target) {
 	for i := range targets {
@@ -267,6 +284,7 @@ func testLengths(t *testing.T, targets []target) {
 					binary.BigEndian.PutUint64(word[:], n)
 					copy(field, word[8-p.bytes:])
 					check(t, c, in)
+					checkAllocation(t, c, in)
 				}
 			}
 		}
