@@ -1,6 +1,7 @@
 package types
 
 import (
+	"fmt"
 	"math/bits"
 
 	"sotto/gen/diag"
@@ -119,7 +120,12 @@ func (c *checker) enum(d *syntax.EnumDecl, e *entry) Decl {
 			continue
 		}
 		ev := &EnumValue{Name: v.Name.Name, Doc: v.Doc, Value: n, Last: last, Span: v.Span}
-		if old := names[ev.Name]; old != nil {
+		if old := names[ev.Name]; old != nil && (old.Last > old.Value || last > n) {
+			// RFC 8446 has several ranges of the same name.
+			for i := 2; names[ev.Name] != nil; i++ {
+				ev.Name = fmt.Sprintf("%s_%d", v.Name.Name, i)
+			}
+		} else if old != nil {
 			c.errs.Add(diag.Duplicate, v.Span, "%s is named twice in %s", ev.Name, out.Name).Note(old.Span, "the first one is here")
 			continue
 		}

@@ -20,6 +20,7 @@ func (c *checker) layout(s *Struct) {
 		return // a struct that holds itself through a vector comes here again
 	}
 	c.laid[s] = laying
+	s.size = Size{0, Unlimited} // for what s holds and holds s in turn
 	defer func() { c.laid[s] = laid }()
 	for _, f := range s.Fields() {
 		if x := c.pending[f]; x != nil {

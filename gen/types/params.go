@@ -267,7 +267,7 @@ func (c *checker) source(s *Struct, i int, f, q *Field) *Field {
 			return found
 		}
 	}
-	if len(own) < len(parts) {
+	if len(own) < len(parts) && c.typeOf(s, own) != nil {
 		c.errs.Add(diag.BadParameter, f.Span, "%s needs %s, which is not an earlier field of %s that stands outside cases and is not derived", f.Name, key, s.Name).
 			Note(q.Span, "it is asked for here")
 		return q

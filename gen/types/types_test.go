@@ -215,3 +215,80 @@ struct { optional<Ping> ping; } Pong;
 		t.Errorf("recursive: %v, want %s", got, want)
 	}
 }
+
+// A name that is declared in another struct is a parameter. Who holds the struct
+// gives it: a field of that name, or one of a struct that lies before it.
+func TestParameters(t *testing.T) {
+	p := check(t, `
+enum { a(1), b(2), (255) } Kind;
+struct { Kind kind; Inner inner; } Head;
+struct { select (Head.kind) { case a: uint8; case b: Leaf; }; } Inner;
+struct { opaque x[Head.kind_length]; } Leaf @param(Head.kind_length, uint8);
+struct { Head head; Inner inner; } Pair;
+struct { optional<Inner> list; opaque tag[size.of_tag]; } Loose @param(size.of_tag, uint16);
+`)
+	for name, want := range map[string]string{
+		"Inner": "Head.kind Head.kind_length", "Leaf": "Head.kind_length",
+		"Pair": "Head.kind_length", "Loose": "size.of_tag Head.kind Head.kind_length",
+	} {
+		var got []string
+		for _, x := range structNamed(t, p, name).Params {
+			got = append(got, x.Param)
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s has the parameters %v, want %s", name, got, want)
+		}
+	}
+	pair := structNamed(t, p, "Pair")
+	for _, b := range pair.Fields()[1].Binds {
+		if b.To.Param == "Head.kind" && (len(b.From.Path) != 2 || b.From.Path[0] != pair.Fields()[0]) {
+			t.Errorf("Pair gives its inner the kind %+v", b.From)
+		}
+	}
+}
+
+// "case a: case b: T;" is a case of both, as in RFC 9420.
+func TestCaseWithoutMember(t *testing.T) {
+	p := check(t, `
+enum { a(1), b(2), c(3), (255) } Kind @closed;
+struct { Kind kind; select (kind) { case a: case b: uint8; case c: }; } S;
+`)
+	sel := structNamed(t, p, "S").Members[1].(*types.Select)
+	if len(sel.Arms) != 2 || sel.Arm(1) != sel.Arm(2) || len(sel.Arm(1).Fields) != 1 || len(sel.Arm(3).Fields) != 0 {
+		t.Errorf("%d cases, a is %+v, c is %+v", len(sel.Arms), sel.Arm(1), sel.Arm(3))
+	}
+}
+
+// Two selects of one struct may have the same labels, as in RFC 9420's LeafNodeTBS.
+func TestSameLabelsTwice(t *testing.T) {
+	p := check(t, `
+enum { a(1), b(2), (255) } Kind @closed;
+struct { Kind kind; select (kind) { case a: uint8; case b: uint8 x; }; select (kind) { case a: uint8; case b: uint8 x; }; } S;
+`)
+	s := structNamed(t, p, "S")
+	var got []string
+	for f := range s.AllFields() {
+		got = append(got, f.Name)
+	}
+	if want := "kind a b a_2 b_2"; strings.Join(got, " ") != want {
+		t.Errorf("fields %v, want %s", got, want)
+	}
+}
+
+// Numbers without an enum get their names from outside, and bytes their structs.
+func TestNamesAndBodiesFromOutside(t *testing.T) {
+	p := check(t, `
+uint16 Kind;
+struct { Kind kind; opaque body<V>; } Item;
+extend Kind { first(1), (65535) } @closed;
+extend Item { select (kind) { case first: uint32; } body; };
+`)
+	if e := p.Lookup("Kind").(*types.Enum); e.Int.Bits != 16 || !e.Closed || e.Find("first") == nil {
+		t.Errorf("Kind is %+v", e)
+	}
+	s := structNamed(t, p, "Item")
+	sel, ok := s.Members[2].(*types.Select)
+	if !ok || sel.ConfinedBy != s.Fields()[1] || sel.Default == nil || sel.Default.Fields[0].Name != "body" {
+		t.Errorf("the body is %+v", s.Members)
+	}
+}

@@ -57,7 +57,7 @@ func (d *decoding) place(n int) string {
 // bytes and what is no array.
 func elementSize(f slot) int64 {
 	v, ok := types.Resolve(f.Type).(*types.Vector)
-	if !ok || v.Bytewise() && v.Opaque {
+	if !ok || v.Bytewise() {
 		return 0
 	}
 	return v.Elem.Size().Max / 8

@@ -6130,14 +6130,14 @@ type Message struct {
 	LengthOfWords uint16 // parameter length_of_words: not in the bytes, set it before decoding
 
 	Step  Step
-	N     uint16
+	N     uint8
 	Hello Hello // if Step is hello
 	Done  Done  // if Step is done
 }
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Message) Size() int {
-	n := 3
+	n := 2
 	switch m.Step {
 	case StepHello:
 		bound := m.Hello
@@ -6174,7 +6174,7 @@ func (m *Message) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	b = append(b, uint8(m.Step))
-	b = binary.BigEndian.AppendUint16(b, m.N)
+	b = append(b, m.N)
 	switch m.Step {
 	case StepHello:
 		bound := m.Hello
@@ -6210,19 +6210,18 @@ func (m *Message) UnmarshalBinary(b []byte) error {
 // The result shares memory with b.
 func (m *Message) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 3 {
+	if len(b) < 2 {
 		return 0, m.explain(b, 0)
 	}
-	p := (*[3]byte)(b)
-	m.Step = Step(p[0])
-	m.N = binary.BigEndian.Uint16(p[1:3])
-	b = b[3:]
+	m.Step = Step(b[0])
+	m.N = b[1]
+	b = b[2:]
 	switch m.Step {
 	case StepHello:
 		m.Hello.MessageStep = m.Step
 		n, err := m.Hello.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Message", "hello", 3)
+			return 0, codec.Within(err, "Message", "hello", 2)
 		}
 		b = b[n:]
 	case StepDone:
@@ -6231,7 +6230,7 @@ func (m *Message) Decode(b []byte) (int, error) {
 		m.Done.LengthOfWords = m.LengthOfWords
 		n, err := m.Done.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Message", "done", 3)
+			return 0, codec.Within(err, "Message", "done", 2)
 		}
 		b = b[n:]
 	default:
@@ -6246,8 +6245,8 @@ func (*Message) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
 		return codec.Short("Message", "step", at, len(b), 1)
-	case len(b) < 3:
-		return codec.Short("Message", "n", at+1, len(b)-1, 2)
+	case len(b) < 2:
+		return codec.Short("Message", "n", at+1, len(b)-1, 1)
 	}
 	return nil
 }
@@ -6469,7 +6468,7 @@ func (m *Hello) appendText(b []byte) []byte {
 // A Done is a struct of the protocol.
 type Done struct {
 	DigestLength  uint8  // parameter Digest.length: not in the bytes, set it before decoding
-	MessageN      uint16 // parameter Message.n: not in the bytes, set it before decoding
+	MessageN      uint8  // parameter Message.n: not in the bytes, set it before decoding
 	LengthOfWords uint16 // parameter length_of_words: not in the bytes, set it before decoding
 
 	Verify []byte
@@ -7934,5 +7933,659 @@ func (m *HolderDeepHello) appendText(b []byte) []byte {
 	b = append(b, "HolderDeepHello{"...)
 	b = append(b, "v: "...)
 	b = codec.AppendUint(b, uint64(m.V))
+	return append(b, '}')
+}
+
+// A struct that holds itself by value, through bytes whose length is a varint.
+type LoopLeaf struct {
+	Id    uint8
+	Items []LoopItem
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LoopLeaf) Size() int {
+	n := 1
+	bytes := 0
+	for i := range m.Items {
+		bytes += m.Items[i].Size()
+	}
+	n += codec.VarintSize(uint64(bytes)) + bytes
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LoopLeaf) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LoopLeaf) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LoopLeaf) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, m.Id)
+	bytes := 0
+	for i := range m.Items {
+		bytes += m.Items[i].Size()
+	}
+	if bytes > 1073741823 {
+		return b[:start], codec.Above("LoopLeaf", "items", len(b)-start, uint64(bytes), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(bytes))
+	for i2 := range m.Items {
+		if b, err = m.Items[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "LoopLeaf", codec.Index("items", i2), len(b)-start)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LoopLeaf) UnmarshalBinary(b []byte) error {
+	*m = LoopLeaf{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LoopLeaf", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LoopLeaf from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *LoopLeaf) Decode(b []byte) (int, error) {
+	return m.decode(b, 0)
+}
+
+// decode is Decode at a depth of messages in messages.
+func (m *LoopLeaf) decode(b []byte, depth int) (int, error) {
+	in := b
+	if depth > codec.MaxDepth {
+		return 0, codec.Above("LoopLeaf", "", 0, uint64(depth), codec.MaxDepth)
+	}
+	if len(b) < 1 {
+		return 0, codec.Short("LoopLeaf", "id", 0, len(b), 1)
+	}
+	m.Id = b[0]
+	b = b[1:]
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("LoopLeaf", "items", 1, len(b), n)
+	}
+	if k > uint64(len(b)-n) {
+		return 0, codec.ShortBy("LoopLeaf", "items", 1, len(b)-n, k)
+	}
+	rest := b[n : n+int(k)]
+	b = b[n+int(k):]
+	list := m.Items[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		n, err := list[len(list)-1].decode(rest, depth+1)
+		if err != nil {
+			return 0, codec.Within(err, "LoopLeaf", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest))
+		}
+		rest = rest[n:]
+	}
+	m.Items = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LoopLeaf) String() string { return string(m.appendText(nil)) }
+
+func (m *LoopLeaf) appendText(b []byte) []byte {
+	b = append(b, "LoopLeaf{"...)
+	b = append(b, "id: "...)
+	b = codec.AppendUint(b, uint64(m.Id))
+	b = append(b, ", items: "...)
+	b = append(b, '[')
+	for i := range m.Items {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = m.Items[i].appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A LoopItem is a struct of the protocol.
+type LoopItem struct {
+	Kind  uint8
+	Case1 LoopNode      // if Kind is 1
+	Case2 LoopItemCase2 // if Kind is 2
+	Data  []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LoopItem) Size() int {
+	n := 1
+	dataSize := 0
+	switch m.Kind {
+	case 1:
+		dataSize += m.Case1.Size()
+	case 2:
+		dataSize += m.Case2.Size()
+	default:
+		dataSize += len(m.Data)
+	}
+	n += codec.VarintSize(uint64(dataSize))
+	switch m.Kind {
+	case 1:
+		n += m.Case1.Size()
+	case 2:
+		n += m.Case2.Size()
+	default:
+		n += len(m.Data)
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LoopItem) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LoopItem) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LoopItem) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, m.Kind)
+	dataSize := 0
+	switch m.Kind {
+	case 1:
+		dataSize += m.Case1.Size()
+	case 2:
+		dataSize += m.Case2.Size()
+	default:
+		dataSize += len(m.Data)
+	}
+	dataLength := dataSize
+	if dataLength > 1073741823 {
+		return b[:start], codec.Above("LoopItem", "data_length", len(b)-start, uint64(dataLength), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(dataLength))
+	switch m.Kind {
+	case 1:
+		if b, err = m.Case1.encode(b); err != nil {
+			return b[:start], codec.Within(err, "LoopItem", "case_1", len(b)-start)
+		}
+	case 2:
+		if b, err = m.Case2.encode(b); err != nil {
+			return b[:start], codec.Within(err, "LoopItem", "case_2", len(b)-start)
+		}
+	default:
+		b = append(b, m.Data...)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LoopItem) UnmarshalBinary(b []byte) error {
+	*m = LoopItem{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LoopItem", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LoopItem from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *LoopItem) Decode(b []byte) (int, error) {
+	return m.decode(b, 0)
+}
+
+// decode is Decode at a depth of messages in messages.
+func (m *LoopItem) decode(b []byte, depth int) (int, error) {
+	in := b
+	if depth > codec.MaxDepth {
+		return 0, codec.Above("LoopItem", "", 0, uint64(depth), codec.MaxDepth)
+	}
+	if len(b) < 1 {
+		return 0, codec.Short("LoopItem", "kind", 0, len(b), 1)
+	}
+	m.Kind = b[0]
+	b = b[1:]
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("LoopItem", "data_length", 1, len(b), n)
+	}
+	dataLength := k
+	b = b[n:]
+	if dataLength > uint64(len(b)) {
+		return 0, codec.ShortBy("LoopItem", "data", len(in)-len(b), len(b), dataLength)
+	}
+	dataBytes := b[:dataLength]
+	b = b[dataLength:]
+	switch m.Kind {
+	case 1:
+		n, err := m.Case1.decode(dataBytes, depth+1)
+		if err != nil {
+			return 0, codec.Within(err, "LoopItem", "case_1", len(in)-len(b)-len(dataBytes))
+		}
+		dataBytes = dataBytes[n:]
+	case 2:
+		n, err := m.Case2.decode(dataBytes, depth+1)
+		if err != nil {
+			return 0, codec.Within(err, "LoopItem", "case_2", len(in)-len(b)-len(dataBytes))
+		}
+		dataBytes = dataBytes[n:]
+	default:
+		m.Data = dataBytes[:len(dataBytes):len(dataBytes)]
+		dataBytes = dataBytes[len(dataBytes):]
+	}
+	if len(dataBytes) != 0 {
+		return 0, codec.Trailing("LoopItem", "data", len(in)-len(b)-len(dataBytes), len(dataBytes))
+	}
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LoopItem) String() string { return string(m.appendText(nil)) }
+
+func (m *LoopItem) appendText(b []byte) []byte {
+	b = append(b, "LoopItem{"...)
+	b = append(b, "kind: "...)
+	b = codec.AppendUint(b, uint64(m.Kind))
+	switch m.Kind {
+	case 1:
+		b = append(b, ", case_1: "...)
+		b = m.Case1.appendText(b)
+	case 2:
+		b = append(b, ", case_2: "...)
+		b = m.Case2.appendText(b)
+	default:
+		b = append(b, ", data: "...)
+		b = codec.AppendBytes(b, m.Data)
+	}
+	return append(b, '}')
+}
+
+// A LoopItemCase2 is what a case of LoopItem holds.
+type LoopItemCase2 struct {
+	Maybe *LoopNode
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LoopItemCase2) Size() int {
+	n := 1
+	if m.Maybe != nil {
+		n += m.Maybe.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LoopItemCase2) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LoopItemCase2) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LoopItemCase2) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if m.Maybe == nil {
+		b = append(b, 0)
+	} else {
+		b = append(b, 1)
+		if b, err = m.Maybe.encode(b); err != nil {
+			return b[:start], codec.Within(err, "LoopItemCase2", "maybe", len(b)-start)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LoopItemCase2) UnmarshalBinary(b []byte) error {
+	*m = LoopItemCase2{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LoopItemCase2", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LoopItemCase2 from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *LoopItemCase2) Decode(b []byte) (int, error) {
+	return m.decode(b, 0)
+}
+
+// decode is Decode at a depth of messages in messages.
+func (m *LoopItemCase2) decode(b []byte, depth int) (int, error) {
+	in := b
+	if depth > codec.MaxDepth {
+		return 0, codec.Above("LoopItemCase2", "", 0, uint64(depth), codec.MaxDepth)
+	}
+	if len(b) < 1 {
+		return 0, codec.Short("LoopItemCase2", "maybe", 0, len(b), 1)
+	}
+	switch b[0] {
+	case 0:
+		m.Maybe = nil
+		b = b[1:]
+	case 1:
+		b = b[1:]
+		m.Maybe = new(LoopNode)
+		n, err := m.Maybe.decode(b, depth+1)
+		if err != nil {
+			return 0, codec.Within(err, "LoopItemCase2", "maybe", len(in)-len(b))
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Above("LoopItemCase2", "maybe", 0, uint64(b[0]), 1)
+	}
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LoopItemCase2) String() string { return string(m.appendText(nil)) }
+
+func (m *LoopItemCase2) appendText(b []byte) []byte {
+	b = append(b, "LoopItemCase2{"...)
+	b = append(b, "maybe: "...)
+	if m.Maybe == nil {
+		b = append(b, "none"...)
+	} else {
+		b = m.Maybe.appendText(b)
+	}
+	return append(b, '}')
+}
+
+// A LoopNode is a struct of the protocol.
+type LoopNode struct {
+	Leaf LoopLeaf
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LoopNode) Size() int {
+	return m.Leaf.Size()
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LoopNode) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LoopNode) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LoopNode) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Leaf.encode(b); err != nil {
+		return b[:start], codec.Within(err, "LoopNode", "leaf", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LoopNode) UnmarshalBinary(b []byte) error {
+	*m = LoopNode{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LoopNode", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LoopNode from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *LoopNode) Decode(b []byte) (int, error) {
+	return m.decode(b, 0)
+}
+
+// decode is Decode at a depth of messages in messages.
+func (m *LoopNode) decode(b []byte, depth int) (int, error) {
+	in := b
+	if depth > codec.MaxDepth {
+		return 0, codec.Above("LoopNode", "", 0, uint64(depth), codec.MaxDepth)
+	}
+	n, err := m.Leaf.decode(b, depth+1)
+	if err != nil {
+		return 0, codec.Within(err, "LoopNode", "leaf", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LoopNode) String() string { return string(m.appendText(nil)) }
+
+func (m *LoopNode) appendText(b []byte) []byte {
+	b = append(b, "LoopNode{"...)
+	b = append(b, "leaf: "...)
+	b = m.Leaf.appendText(b)
+	return append(b, '}')
+}
+
+// A Gaps is one of the values below.
+type Gaps uint8
+
+// The values of Gaps.
+const (
+	GapsFirst Gaps = 1
+	GapsGap   Gaps = 2 // the first of a range up to 3
+	GapsGap2  Gaps = 5 // the first of a range up to 6
+)
+
+// String returns the name of the value, or its number.
+func (e Gaps) String() string {
+	switch {
+	case e == GapsFirst:
+		return "first"
+	case e >= 2 && e <= 3:
+		return codec.EnumText("gap", uint64(e))
+	case e >= 5 && e <= 6:
+		return codec.EnumText("gap_2", uint64(e))
+	}
+	return codec.EnumText("Gaps", uint64(e))
+}
+
+// A GapPair is a struct of the protocol.
+type GapPair struct {
+	Gaps [2]Gaps
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *GapPair) Size() int {
+	return 2
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *GapPair) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *GapPair) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *GapPair) encode(b []byte) ([]byte, error) {
+	for i := range m.Gaps {
+		b = append(b, uint8(m.Gaps[i]))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *GapPair) UnmarshalBinary(b []byte) error {
+	*m = GapPair{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("GapPair", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a GapPair from the front of b and returns how many bytes it took.
+func (m *GapPair) Decode(b []byte) (int, error) {
+	if len(b) < 2 {
+		return 0, codec.Uneven("GapPair", "gaps", 0, len(b), 1)
+	}
+	for i := range m.Gaps {
+		v := b[0+1*i:]
+		m.Gaps[i] = Gaps(v[0])
+	}
+	return 2, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *GapPair) String() string { return string(m.appendText(nil)) }
+
+func (m *GapPair) appendText(b []byte) []byte {
+	b = append(b, "GapPair{"...)
+	b = append(b, "gaps: "...)
+	b = append(b, '[')
+	for i := range m.Gaps {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = append(b, m.Gaps[i].String()...)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A Bytes is a struct of the protocol.
+type Bytes struct {
+	Before uint8
+	Pair   [2]uint8
+	Three  [3]uint8
+	After  uint16
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Bytes) Size() int {
+	return 8
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Bytes) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Bytes) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Bytes) encode(b []byte) ([]byte, error) {
+	b = slices.Grow(b, 8)[:len(b)+8]
+	p := (*[8]byte)(b[len(b)-8:])
+	p[0] = m.Before
+	copy(p[1:3], m.Pair[:])
+	copy(p[3:6], m.Three[:])
+	binary.BigEndian.PutUint16(p[6:8], m.After)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Bytes) UnmarshalBinary(b []byte) error {
+	*m = Bytes{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Bytes", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Bytes from the front of b and returns how many bytes it took.
+func (m *Bytes) Decode(b []byte) (int, error) {
+	if len(b) < 8 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[8]byte)(b)
+	m.Before = p[0]
+	m.Pair = [2]uint8(p[1:3])
+	m.Three = [3]uint8(p[3:6])
+	m.After = binary.BigEndian.Uint16(p[6:8])
+	return 8, nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*Bytes) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("Bytes", "before", at, len(b), 1)
+	case len(b) < 3:
+		return codec.Short("Bytes", "pair", at+1, len(b)-1, 2)
+	case len(b) < 6:
+		return codec.Short("Bytes", "three", at+3, len(b)-3, 3)
+	case len(b) < 8:
+		return codec.Short("Bytes", "after", at+6, len(b)-6, 2)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Bytes) String() string { return string(m.appendText(nil)) }
+
+func (m *Bytes) appendText(b []byte) []byte {
+	b = append(b, "Bytes{"...)
+	b = append(b, "before: "...)
+	b = codec.AppendUint(b, uint64(m.Before))
+	b = append(b, ", pair: "...)
+	b = codec.AppendBytes(b, m.Pair[:])
+	b = append(b, ", three: "...)
+	b = codec.AppendBytes(b, m.Three[:])
+	b = append(b, ", after: "...)
+	b = codec.AppendUint(b, uint64(m.After))
 	return append(b, '}')
 }

@@ -59,6 +59,9 @@ var all = map[string]func() message{
 	"OuterHello2": func() message { return new(OuterHello2) }, "Box": func() message { return new(Box) },
 	"MlsBox": func() message { return new(MlsBox) }, "Boxes": func() message { return new(Boxes) },
 	"Holder": func() message { return new(Holder) }, "HolderDeep": func() message { return new(HolderDeep) },
+	"LoopLeaf": func() message { return new(LoopLeaf) }, "LoopItem": func() message { return new(LoopItem) },
+	"LoopNode": func() message { return new(LoopNode) }, "LoopItemCase2": func() message { return new(LoopItemCase2) },
+	"GapPair": func() message { return new(GapPair) }, "Bytes": func() message { return new(Bytes) },
 	"HolderDeepHello": func() message { return new(HolderDeepHello) },
 }
 
