@@ -1104,8 +1104,9 @@ const (
 	RefusedCodeMalformed      RefusedCode = 1 // the request does not decode
 	RefusedCodeUnknownRequest RefusedCode = 2 // this server does not know the request
 	RefusedCodeUnknownUser    RefusedCode = 3 // no user of this name; nothing was kept
-	RefusedCodeMailboxFull    RefusedCode = 4 // the recipient's mailbox holds all it may; nothing was kept
-	RefusedCodeTooBig         RefusedCode = 5 // more bytes than one message may have; nothing was kept
+	// the recipient's mailbox holds all it may, or all it may of this sender; nothing was kept
+	RefusedCodeMailboxFull RefusedCode = 4
+	RefusedCodeTooBig      RefusedCode = 5 // more bytes than one message may have; nothing was kept
 	// too many requests of this user; nothing was done, try again after retry_ms
 	RefusedCodeRateLimited RefusedCode = 6
 	// the server could not store it now; the outcome is unknown, repeat it after retry_ms
@@ -2899,8 +2900,9 @@ type SignalType uint8
 
 // The values of SignalType.
 const (
-	SignalTypeAck    SignalType = 1
-	SignalTypeRefuse SignalType = 2
+	SignalTypeAck       SignalType = 1
+	SignalTypeRefuse    SignalType = 2
+	SignalTypeRelayOnly SignalType = 3
 )
 
 // String returns the name of the value, or its number.
@@ -2910,16 +2912,19 @@ func (e SignalType) String() string {
 		return "ack"
 	case e == SignalTypeRefuse:
 		return "refuse"
+	case e == SignalTypeRelayOnly:
+		return "relay_only"
 	}
 	return codec.EnumText("SignalType", uint64(e))
 }
 
 // A Signal is a frame of the control stream from the client. The server ignores types that it does not know.
 type Signal struct {
-	Type    SignalType
-	Ack     MailboxAck    // if Type is ack
-	Refuse  MailboxRefuse // if Type is refuse
-	Unknown []byte
+	Type      SignalType
+	Ack       MailboxAck    // if Type is ack
+	Refuse    MailboxRefuse // if Type is refuse
+	RelayOnly RelayOnly     // if Type is relay_only
+	Unknown   []byte
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -2930,6 +2935,7 @@ func (m *Signal) Size() int {
 		n += 8
 	case SignalTypeRefuse:
 		n += 8
+	case SignalTypeRelayOnly:
 	default:
 		n += len(m.Unknown)
 	}
@@ -2964,6 +2970,10 @@ func (m *Signal) encode(b []byte) ([]byte, error) {
 	case SignalTypeRefuse:
 		if b, err = m.Refuse.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "refuse", len(b)-start)
+		}
+	case SignalTypeRelayOnly:
+		if b, err = m.RelayOnly.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Signal", "relay_only", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -3004,6 +3014,12 @@ func (m *Signal) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Signal", "refuse", 1)
 		}
 		b = b[n:]
+	case SignalTypeRelayOnly:
+		n, err := m.RelayOnly.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Signal", "relay_only", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -3025,6 +3041,9 @@ func (m *Signal) appendText(b []byte) []byte {
 	case SignalTypeRefuse:
 		b = append(b, ", refuse: "...)
 		b = m.Refuse.appendText(b)
+	case SignalTypeRelayOnly:
+		b = append(b, ", relay_only: "...)
+		b = m.RelayOnly.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -3090,6 +3109,59 @@ func (m *MailboxAck) appendText(b []byte) []byte {
 	b = append(b, "MailboxAck{"...)
 	b = append(b, "up_to: "...)
 	b = codec.AppendUint(b, m.UpTo)
+	return append(b, '}')
+}
+
+// A RelayOnly says that the client wants no conns with other clients: from then on, for this session, nobody is told
+// its address or introduced to it. Who asks for it is answered as if it were offline, and sends by the server.
+type RelayOnly struct {
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *RelayOnly) Size() int {
+	return 0
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *RelayOnly) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RelayOnly) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *RelayOnly) encode(b []byte) ([]byte, error) {
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *RelayOnly) UnmarshalBinary(b []byte) error {
+	*m = RelayOnly{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("RelayOnly", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a RelayOnly from the front of b and returns how many bytes it took.
+func (m *RelayOnly) Decode(b []byte) (int, error) {
+	return 0, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *RelayOnly) String() string { return string(m.appendText(nil)) }
+
+func (m *RelayOnly) appendText(b []byte) []byte {
+	b = append(b, "RelayOnly{"...)
 	return append(b, '}')
 }
 

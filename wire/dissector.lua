@@ -279,6 +279,7 @@ names.ReceiptState = {
 names.SignalType = {
   [1] = "ack",
   [2] = "refuse",
+  [3] = "relay_only",
 }
 names.PeerItemType = {
   [1] = "envelope",
@@ -781,10 +782,12 @@ field("caughtup", "none", "CaughtUp")
 field("signal.type", "uint8", "type", base.DEC, names.SignalType)
 field("signal.ack", "none", "ack")
 field("signal.refuse", "none", "refuse")
+field("signal.relay_only", "none", "relay_only")
 field("signal.unknown", "bytes", "unknown")
 field("signal", "none", "Signal")
 field("mailboxack.up_to", "uint64", "up_to", base.DEC)
 field("mailboxack", "none", "MailboxAck")
+field("relayonly", "none", "RelayOnly")
 field("mailboxrefuse.seq", "uint64", "seq", base.DEC)
 field("mailboxrefuse", "none", "MailboxRefuse")
 field("peeritem.type", "uint8", "type", base.DEC, names.PeerItemType)
@@ -1750,6 +1753,8 @@ function structs.Signal(c)
     c:under(f["signal.ack"], structs.MailboxAck)
   elseif v["type"] == 2 then
     c:under(f["signal.refuse"], structs.MailboxRefuse)
+  elseif v["type"] == 3 then
+    c:under(f["signal.relay_only"], structs.RelayOnly)
   else
     c:bytes(f["signal.unknown"], "unknown", c:left() / 8)
   end
@@ -1757,6 +1762,9 @@ end
 
 function structs.MailboxAck(c)
   c:number(f["mailboxack.up_to"], "up_to", 64)
+end
+
+function structs.RelayOnly(c)
 end
 
 function structs.MailboxRefuse(c)

@@ -201,7 +201,8 @@ func (m *StorePutUser) appendText(b []byte) []byte {
 // id is the sender's; (mailbox, from, id) is stored once. As long as the
 // envelope is pending a repeat is answered with its old position, and for
 // 24 hours after it was acked too, without storing it again. A mailbox holds
-// at most 10,000 envelopes and 64 MB; an envelope has at most 1 MiB + 8 KiB.
+// at most 10,000 envelopes and 64 MB, and of one sender a quarter of that, so
+// that nobody can fill it alone; an envelope has at most 1 MiB + 8 KiB.
 type StoreAppend struct {
 	Mailbox   [16]byte
 	Id        [16]byte

@@ -54,3 +54,20 @@ func TestNobodyToIntroduce(t *testing.T) {
 		}
 	}
 }
+
+// Who wants no conns with other clients is neither introduced nor located, in
+// either direction, and gets his messages all the same.
+func TestRelayOnly(t *testing.T) {
+	w := newWorld(t, Limits{})
+	alice, bob := w.enter("Alice", 0), w.enter("Bob", 0)
+	bob.signals.Item(&wire.Signal{Type: wire.SignalTypeRelayOnly})
+	alice.mustSend("Bob", 1, "one", wire.SendStateSent)
+	bob.ack(bob.delivered("one"))
+	alice.next(wire.PushTypeReceipt) // the signal before the ack has been read
+	if got := alice.locate("Bob"); got.State != wire.OnlineOffline {
+		t.Errorf("Alice was told where Bob is: %v", got)
+	}
+	if got := bob.locate("Alice"); got.State != wire.OnlineOffline {
+		t.Errorf("Bob was introduced: %v", got)
+	}
+}

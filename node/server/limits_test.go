@@ -80,11 +80,12 @@ func TestStoreRefuses(t *testing.T) {
 	}
 }
 
-// A mailbox holds 64 MB: what does not fit is refused, and room that the
-// recipient makes is used again.
+// A mailbox holds 64 MB, and of one sender a quarter: what does not fit is
+// refused, others still find room, and room that the recipient makes is used
+// again.
 func TestQuota(t *testing.T) {
-	w := newWorld(t, Limits{})
-	alice := w.enter("Alice", 0)
+	w := newWorld(t, Limits{}, "Charlie")
+	alice, charlie := w.enter("Alice", 0), w.enter("Charlie", 0)
 	big := strings.Repeat("q", wire.EnvelopeMax)
 	sent := 0
 	for ; sent < 100; sent++ {
@@ -93,9 +94,10 @@ func TestQuota(t *testing.T) {
 			break
 		}
 	}
-	if want := store.MaxBytes / wire.EnvelopeMax; sent != want {
-		t.Errorf("the mailbox took %d envelopes, want %d", sent, want)
+	if want := store.MaxBytes / store.MaxShare / wire.EnvelopeMax; sent != want {
+		t.Errorf("the mailbox took %d envelopes of Alice, want %d", sent, want)
 	}
+	charlie.mustSend("Bob", 1, "is there room", wire.SendStateQueued)
 	bob := w.enter("Bob", 0)
 	bob.ack(bob.delivered(big))
 	alice.next(wire.PushTypeReceipt)

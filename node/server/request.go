@@ -150,8 +150,8 @@ func (s *session) locate(req *wire.LocateRequest) *wire.Reply {
 	}
 	reply := &wire.Reply{Type: wire.ReplyTypeLocate, Locate: wire.LocateReply{Name: to.name}}
 	other := s.srv.online.find(to)
-	if other == nil || other == s {
-		return reply // offline, or himself: nobody to dial
+	if other == nil || other == s || other.hidden.Load() || s.hidden.Load() {
+		return reply // offline, himself, or one who wants no conns: nobody to dial
 	}
 	life := uint16(s.srv.limits.Introduction / time.Second)
 	located := wire.Located{Address: chat.NetAddress(other.conn.PeerAddr()), LifeS: life}

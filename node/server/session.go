@@ -31,6 +31,7 @@ type session struct {
 	slots chan struct{} // one for each request that is being read or answered
 	wg    sync.WaitGroup
 
+	hidden  atomic.Bool   // the client wants no conns with other clients
 	pushed  atomic.Uint64 // the highest position that was pushed
 	writing sync.Mutex    // held while one push is written
 	control *chat.Writer
@@ -201,6 +202,8 @@ func (s *session) readSignals(ctx context.Context, r *chat.Reader) {
 		switch sig.Type {
 		case wire.SignalTypeAck:
 			s.acks.ack(min(sig.Ack.UpTo, s.pushed.Load()))
+		case wire.SignalTypeRelayOnly:
+			s.hidden.Store(true)
 		case wire.SignalTypeRefuse:
 			if sig.Refuse.Seq <= s.pushed.Load() {
 				s.storeRefusal(ctx, sig.Refuse.Seq)

@@ -34,7 +34,10 @@ func TestEnvelopesAreCapped(t *testing.T) {
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")
-	fill(t, s, mailboxOf("Alice"), KindEnvelope, "Bob", MaxEnvelopes-1)
+	fill(t, s, mailboxOf("Alice"), KindEnvelope, "Bob", MaxEnvelopes/MaxShare-1)
+	for _, other := range []string{"Charlie", "Dave", "Eve"} {
+		fill(t, s, mailboxOf("Alice"), KindEnvelope, other, MaxEnvelopes/MaxShare)
+	}
 	last := f.do(appendOp("Bob", "Alice", 1, "x"))
 	f.refused(appendOp("Bob", "Alice", 2, "x"), ErrFull)
 	if res := f.do(appendOp("Bob", "Alice", 1, "x")); res.Seq != last.Seq {
@@ -44,9 +47,24 @@ func TestEnvelopesAreCapped(t *testing.T) {
 		t.Errorf("got %+v, want all dropped", res)
 	}
 	f.do(appendOp("Bob", "Alice", 2, "x"))
-	if got := len(f.items("Bob")); got != MaxNotes {
-		t.Errorf("Bob has %d notes, want %d", got, MaxNotes)
+	if got, want := len(f.items("Bob")), MaxEnvelopes/MaxShare; got != want {
+		t.Errorf("Bob has %d notes, want %d", got, want)
 	}
+	checkInvariants(t, s)
+}
+
+// "Of one sender a quarter of that, so that nobody can fill it alone."
+func TestShareOfOneSender(t *testing.T) {
+	s := mustOpen(t, stateDir(t))
+	defer s.Close()
+	f := &fixture{T: t, e: s, at: crashTime}
+	f.users("Alice", "Bob", "Eve")
+	fill(t, s, mailboxOf("Alice"), KindEnvelope, "Eve", MaxEnvelopes/MaxShare-1)
+	f.do(appendOp("Eve", "Alice", 1, "x"))
+	f.refused(appendOp("eve", "Alice", 2, "x"), ErrFull)
+	bob := f.do(appendOp("Bob", "Alice", 1, "still room"))
+	f.do(ackOp("Alice", bob.Seq))
+	f.do(appendOp("Eve", "Alice", 2, "x"))
 	checkInvariants(t, s)
 }
 

@@ -349,8 +349,13 @@ func testQuota(f *fixture) {
 	f.refused(appendOp("Bob", "Alice", 0, string(make([]byte, MaxEnvelope+1))), ErrTooBig)
 	f.refused(appendOp("Bob", "Alice", 0, string(make([]byte, 1<<24))), ErrTooBig)
 	big := string(make([]byte, MaxEnvelope))
-	var last Seq
+	const share = MaxBytes / MaxShare / MaxEnvelope
 	n := 0
+	for ; n < MaxShare*share; n++ {
+		f.do(appendOp(fmt.Sprint("Friend", n/share), "Alice", n, big))
+	}
+	f.refused(appendOp("Friend0", "Alice", n, big), ErrFull) // a quarter is the most
+	var last Seq
 	for ; (n+1)*MaxEnvelope <= MaxBytes; n++ {
 		last = f.do(appendOp("Bob", "Alice", n, big)).Seq
 	}

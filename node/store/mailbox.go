@@ -42,6 +42,9 @@ func (t *tx) append(op *Append) (Result, error) {
 	if bytes+len(op.Body) > MaxBytes {
 		return Result{}, refuse(ErrFull, "envelopes of %d bytes wait", bytes)
 	}
+	if err := t.checkShare(op, envelopes, bytes); err != nil {
+		return Result{}, err
+	}
 	res, err := t.db.Exec("INSERT INTO item (mailbox, kind, peer, id, at, expires, body) VALUES (?, 0, ?, ?, ?, ?, ?)",
 		op.Mailbox[:], op.From, op.Id[:], t.at, clampMs(op.ExpiresMs), op.Body)
 	if err != nil {
@@ -53,6 +56,27 @@ func (t *tx) append(op *Append) (Result, error) {
 	t.added[op.Mailbox] = true
 	_, err = t.db.Exec("UPDATE mailbox SET envelopes = envelopes + 1, bytes = bytes + ? WHERE id = ?", len(op.Body), op.Mailbox[:])
 	return Result{Seq: Seq(seq), Fresh: true}, err
+}
+
+// shareQuery adds up what of one sender waits in a mailbox.
+const shareQuery = "SELECT count(*), coalesce(sum(length(body)), 0) FROM item WHERE mailbox = ? AND kind = 0 AND peer = ?"
+
+// checkShare refuses an envelope that is too much of one sender. It need not
+// look as long as all senders together hold less.
+func (t *tx) checkShare(op *Append, envelopes, bytes int) error {
+	if envelopes < MaxEnvelopes/MaxShare && bytes+len(op.Body) <= MaxBytes/MaxShare {
+		return nil
+	}
+	if err := t.db.Row(shareQuery, op.Mailbox[:], op.From).Scan(&envelopes, &bytes); err != nil {
+		return err
+	}
+	if envelopes >= MaxEnvelopes/MaxShare {
+		return refuse(ErrFull, "%d envelopes from %s wait", envelopes, op.From)
+	}
+	if bytes+len(op.Body) > MaxBytes/MaxShare {
+		return refuse(ErrFull, "envelopes of %d bytes from %s wait", bytes, op.From)
+	}
+	return nil
 }
 
 // ack drops what the owner of the mailbox has stored.

@@ -26,6 +26,7 @@ const (
 	MaxValue     = 1<<16 - 1     // bytes of a named value
 	MaxEnvelopes = 10_000        // envelopes in a mailbox
 	MaxBytes     = 64 << 20      // bytes of envelopes in a mailbox
+	MaxShare     = 4             // one sender has at most one part in so many of both
 	MaxNotes     = 10_000        // notes in a mailbox; the oldest goes first
 
 	// An envelope that was acked is remembered for so long, in ms.
