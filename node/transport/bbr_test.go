@@ -40,6 +40,9 @@ func TestBBRColumns(t *testing.T) {
 		{"blackout", blackout, 62, 60},
 	} {
 		for seed := range uint64(2) {
+			if c.path.loss == 0 && c.path.burstIn == 0 && seed > 0 {
+				continue // nothing depends on it
+			}
 			t.Run(fmt.Sprintf("%s/%d", c.name, seed), func(t *testing.T) {
 				c.path.seed = seed
 				s := newPathsim(c.path)
@@ -80,12 +83,13 @@ func TestBBRNoise(t *testing.T) {
 					} else {
 						p.stall = noise
 					}
+					p.rate, p.queue = 40e6, p.queue*2/5
 					s := newPathsim(p)
 					f := s.flow(newBBR(basePacket))
 					s.run(2 * time.Second)
 					f.measure()
 					s.run(5 * time.Second)
-					if got, want := f.goodput(), 80*(1-loss); got < want {
+					if got, want := f.goodput(), 32*(1-loss); got < want {
 						t.Errorf("%v, %v of %s, loss %v: %v, want %.0f Mbit/s", 2*p.delay, noise, name, loss, f, want)
 					}
 				}
