@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -51,10 +52,16 @@ func readPassword(ctx context.Context, o *options, in *bufio.Reader, loopback bo
 // echo back.
 func askPassword(ctx context.Context, o *options) ([]byte, error) {
 	fd := int(os.Stdin.Fd())
-	before, err := term.GetState(fd)
+	// Raw from before the prompt is shown: what is typed at once must not be
+	// echoed either.
+	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return nil, fail(exitUsage, "Cannot read the password: %v.", err)
 	}
+	defer func() {
+		term.Restore(fd, before)
+		fmt.Fprintln(os.Stderr)
+	}()
 	fmt.Fprintf(os.Stderr, "Password of %s on %s: ", printable(o.user), printable(o.server()))
 	type answer struct {
 		password []byte
@@ -62,23 +69,47 @@ func askPassword(ctx context.Context, o *options) ([]byte, error) {
 	}
 	read := make(chan answer, 1)
 	go func() {
-		b, err := term.ReadPassword(fd)
+		b, err := typedPassword(os.Stdin)
 		read <- answer{b, err}
 	}()
 	select {
 	case a := <-read:
-		fmt.Fprintln(os.Stderr)
-		if errors.Is(a.err, io.EOF) {
-			return nil, fail(exitUsage, "No password was given.")
-		}
-		if a.err != nil {
-			return nil, fail(exitUsage, "Cannot read the password: %v.", a.err)
-		}
-		return a.password, nil
+		return a.password, a.err
 	case <-ctx.Done():
-		term.Restore(fd, before)
-		fmt.Fprintln(os.Stderr)
 		return nil, ctx.Err()
+	}
+}
+
+// typedPassword reads what is typed at a raw terminal up to the end of the
+// line, with the keys that edit a line everywhere: backspace, Ctrl-U, Ctrl-C
+// and Ctrl-D.
+func typedPassword(r io.Reader) ([]byte, error) {
+	var line []byte
+	for key := make([]byte, 1); ; {
+		if _, err := io.ReadFull(r, key); err != nil {
+			return nil, fail(exitUsage, "Cannot read the password: %v.", err)
+		}
+		switch key[0] {
+		case '\r', '\n':
+			if len(line) == 0 {
+				return nil, fail(exitUsage, "No password was given.")
+			}
+			return line, nil
+		case 3:
+			return nil, fail(exitInterrupted, "")
+		case 4:
+			return nil, fail(exitUsage, "No password was given.")
+		case 0x15:
+			clear(line)
+			line = line[:0]
+		case 8, 0x7f:
+			_, n := utf8.DecodeLastRune(line)
+			line = line[:len(line)-n]
+		default:
+			if line = append(line, key[0]); len(line) > passwordMax {
+				return nil, fail(exitUsage, "Cannot read the password: %v.", lineError(nil))
+			}
+		}
 	}
 }
 
