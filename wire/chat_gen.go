@@ -1194,7 +1194,7 @@ func (m *Refused) Decode(b []byte) (int, error) {
 func (*Refused) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Refused", "code", at, len(b), 1)
+		return codec.Lacking(codec.Short("Refused", "code", at, len(b), 1), 5-len(b))
 	case len(b) < 5:
 		return codec.Short("Refused", "retry_ms", at+1, len(b)-1, 4)
 	}
@@ -1291,7 +1291,7 @@ func (m *ListReply) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "ListReply", codec.Index("users", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "ListReply", codec.Index("users", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -1747,9 +1747,9 @@ func (m *Located) Decode(b []byte) (int, error) {
 func (*Located) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("Located", "intro_id", at, len(b), 16)
+		return codec.Lacking(codec.Short("Located", "intro_id", at, len(b), 16), 50-len(b))
 	case len(b) < 48:
-		return codec.Short("Located", "intro_key", at+16, len(b)-16, 32)
+		return codec.Lacking(codec.Short("Located", "intro_key", at+16, len(b)-16, 32), 50-len(b))
 	case len(b) < 50:
 		return codec.Short("Located", "life_s", at+48, len(b)-48, 2)
 	}
@@ -1876,7 +1876,7 @@ func (m *SendReply) Decode(b []byte) (int, error) {
 func (*SendReply) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("SendReply", "state", at, len(b), 1)
+		return codec.Lacking(codec.Short("SendReply", "state", at, len(b), 1), 9-len(b))
 	case !SendState(b[0]).known():
 		return codec.Unknown("SendReply", "state", at, uint64(b[0]))
 	case len(b) < 9:
@@ -2401,7 +2401,7 @@ func (m *Receipt) Decode(b []byte) (int, error) {
 func (*Receipt) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("Receipt", "seq", at, len(b), 8)
+		return codec.Lacking(codec.Short("Receipt", "seq", at, len(b), 8), 9-len(b))
 	case len(b) < 9:
 		return codec.Short("Receipt", "state", at+8, len(b)-8, 1)
 	}
@@ -2414,7 +2414,7 @@ func (*Receipt) explain(b []byte, at int) error {
 func (*Receipt) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("Receipt", "id", at, len(b), 16)
+		return codec.Lacking(codec.Short("Receipt", "id", at, len(b), 16), 24-len(b))
 	case len(b) < 24:
 		return codec.Short("Receipt", "time_ms", at+16, len(b)-16, 8)
 	}
@@ -2550,7 +2550,7 @@ func (m *Introduce) Decode(b []byte) (int, error) {
 func (*Introduce) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("Introduce", "intro_id", at, len(b), 16)
+		return codec.Lacking(codec.Short("Introduce", "intro_id", at, len(b), 16), 48-len(b))
 	case len(b) < 48:
 		return codec.Short("Introduce", "intro_key", at+16, len(b)-16, 32)
 	}
@@ -3548,9 +3548,9 @@ func (m *PeerReceipt) Decode(b []byte) (int, error) {
 func (*PeerReceipt) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("PeerReceipt", "id", at, len(b), 16)
+		return codec.Lacking(codec.Short("PeerReceipt", "id", at, len(b), 16), 25-len(b))
 	case len(b) < 17:
-		return codec.Short("PeerReceipt", "verdict", at+16, len(b)-16, 1)
+		return codec.Lacking(codec.Short("PeerReceipt", "verdict", at+16, len(b)-16, 1), 25-len(b))
 	case !PeerVerdict(b[16]).known():
 		return codec.Unknown("PeerReceipt", "verdict", at+16, uint64(b[16]))
 	case len(b) < 25:

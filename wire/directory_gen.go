@@ -117,7 +117,7 @@ func (m *Manifest) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Manifest", codec.Index("entries", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Manifest", codec.Index("entries", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -131,17 +131,17 @@ func (m *Manifest) Decode(b []byte) (int, error) {
 func (*Manifest) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Manifest", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("Manifest", "type", at, len(b), 1), 89-len(b))
 	case b[0] != 22:
 		return codec.Fail("Manifest", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("Manifest", "server", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("Manifest", "server", at+1, len(b)-1, 32), 89-len(b))
 	case len(b) < 41:
-		return codec.Short("Manifest", "version", at+33, len(b)-33, 8)
+		return codec.Lacking(codec.Short("Manifest", "version", at+33, len(b)-33, 8), 89-len(b))
 	case len(b) < 49:
-		return codec.Short("Manifest", "issued_ms", at+41, len(b)-41, 8)
+		return codec.Lacking(codec.Short("Manifest", "issued_ms", at+41, len(b)-41, 8), 89-len(b))
 	case len(b) < 57:
-		return codec.Short("Manifest", "expires_ms", at+49, len(b)-49, 8)
+		return codec.Lacking(codec.Short("Manifest", "expires_ms", at+49, len(b)-49, 8), 89-len(b))
 	case len(b) < 89:
 		return codec.Short("Manifest", "prev", at+57, len(b)-57, 32)
 	}
@@ -268,7 +268,7 @@ func (m *ManifestEntry) Decode(b []byte) (int, error) {
 func (*ManifestEntry) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 384:
-		return codec.Short("ManifestEntry", "key", at, len(b), 384)
+		return codec.Lacking(codec.Short("ManifestEntry", "key", at, len(b), 384), 392-len(b))
 	case len(b) < 392:
 		return codec.Short("ManifestEntry", "since_ms", at+384, len(b)-384, 8)
 	}

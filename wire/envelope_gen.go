@@ -180,13 +180,13 @@ func (*EnvelopeHeader) explain(b []byte, at int) error {
 func (*EnvelopeHeader) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("EnvelopeHeader", "to_key", at, len(b), 32)
+		return codec.Lacking(codec.Short("EnvelopeHeader", "to_key", at, len(b), 32), 72-len(b))
 	case len(b) < 48:
-		return codec.Short("EnvelopeHeader", "id", at+32, len(b)-32, 16)
+		return codec.Lacking(codec.Short("EnvelopeHeader", "id", at+32, len(b)-32, 16), 72-len(b))
 	case len(b) < 56:
-		return codec.Short("EnvelopeHeader", "seq", at+48, len(b)-48, 8)
+		return codec.Lacking(codec.Short("EnvelopeHeader", "seq", at+48, len(b)-48, 8), 72-len(b))
 	case len(b) < 64:
-		return codec.Short("EnvelopeHeader", "sent_ms", at+56, len(b)-56, 8)
+		return codec.Lacking(codec.Short("EnvelopeHeader", "sent_ms", at+56, len(b)-56, 8), 72-len(b))
 	case len(b) < 72:
 		return codec.Short("EnvelopeHeader", "manifest_version", at+64, len(b)-64, 8)
 	}
@@ -707,7 +707,7 @@ func (m *SeqWindow) Decode(b []byte) (int, error) {
 func (*SeqWindow) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("SeqWindow", "version", at, len(b), 1)
+		return codec.Lacking(codec.Short("SeqWindow", "version", at, len(b), 1), 9-len(b))
 	case b[0] != 1:
 		return codec.Fail("SeqWindow", "version", at, codec.ErrConst)
 	case len(b) < 9:
@@ -804,7 +804,7 @@ func (m *SeqRange) Decode(b []byte) (int, error) {
 func (*SeqRange) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("SeqRange", "start", at, len(b), 8)
+		return codec.Lacking(codec.Short("SeqRange", "start", at, len(b), 8), 16-len(b))
 	case len(b) < 16:
 		return codec.Short("SeqRange", "end", at+8, len(b)-8, 8)
 	}
@@ -883,7 +883,7 @@ func (m *SeqId) Decode(b []byte) (int, error) {
 func (*SeqId) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("SeqId", "seq", at, len(b), 8)
+		return codec.Lacking(codec.Short("SeqId", "seq", at, len(b), 8), 24-len(b))
 	case len(b) < 24:
 		return codec.Short("SeqId", "id", at+8, len(b)-8, 16)
 	}

@@ -175,7 +175,7 @@ func (m *SealKey) Decode(b []byte) (int, error) {
 func (*SealKey) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("SealKey", "key", at, len(b), 32)
+		return codec.Lacking(codec.Short("SealKey", "key", at, len(b), 32), 44-len(b))
 	case len(b) < 44:
 		return codec.Short("SealKey", "iv", at+32, len(b)-32, 12)
 	}
@@ -252,7 +252,7 @@ func (m *SealedAad) Decode(b []byte) (int, error) {
 func (*SealedAad) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("SealedAad", "to", at, len(b), 32)
+		return codec.Lacking(codec.Short("SealedAad", "to", at, len(b), 32), 416-len(b))
 	case len(b) < 416:
 		return codec.Short("SealedAad", "ek", at+32, len(b)-32, 384)
 	}
@@ -357,15 +357,15 @@ func (m *PrivateKey) Decode(b []byte) (int, error) {
 func (*PrivateKey) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("PrivateKey", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("PrivateKey", "type", at, len(b), 1), 1153-len(b))
 	case b[0] != 24:
 		return codec.Fail("PrivateKey", "type", at, codec.ErrConst)
 	case len(b) < 385:
-		return codec.Short("PrivateKey", "modulus", at+1, len(b)-1, 384)
+		return codec.Lacking(codec.Short("PrivateKey", "modulus", at+1, len(b)-1, 384), 1153-len(b))
 	case len(b) < 577:
-		return codec.Short("PrivateKey", "p", at+385, len(b)-385, 192)
+		return codec.Lacking(codec.Short("PrivateKey", "p", at+385, len(b)-385, 192), 1153-len(b))
 	case len(b) < 769:
-		return codec.Short("PrivateKey", "q", at+577, len(b)-577, 192)
+		return codec.Lacking(codec.Short("PrivateKey", "q", at+577, len(b)-577, 192), 1153-len(b))
 	case len(b) < 1153:
 		return codec.Short("PrivateKey", "d", at+769, len(b)-769, 384)
 	}
@@ -554,7 +554,7 @@ func (m *Digits) Decode(b []byte) (int, error) {
 func (*Digits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 30:
-		return codec.Uneven("Digits", "groups", at, len(b), 5)
+		return codec.Lacking(codec.Uneven("Digits", "groups", at, len(b), 5), 32-len(b))
 	case len(b) < 32:
 		return codec.Short("Digits", "rest", at+30, len(b)-30, 2)
 	}
@@ -764,11 +764,11 @@ func (m *KeyFile) Decode(b []byte) (int, error) {
 func (*KeyFile) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("KeyFile", "magic", at, len(b), 8)
+		return codec.Lacking(codec.Short("KeyFile", "magic", at, len(b), 8), 10-len(b))
 	case binary.BigEndian.Uint64(b[0:8]) != 6003109549392479577:
 		return codec.Fail("KeyFile", "magic", at, codec.ErrConst)
 	case len(b) < 9:
-		return codec.Short("KeyFile", "version", at+8, len(b)-8, 1)
+		return codec.Lacking(codec.Short("KeyFile", "version", at+8, len(b)-8, 1), 10-len(b))
 	case b[8] != 1:
 		return codec.Fail("KeyFile", "version", at+8, codec.ErrConst)
 	case len(b) < 10:
@@ -1007,7 +1007,7 @@ func (m *ServerSecrets) Decode(b []byte) (int, error) {
 func (*ServerSecrets) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("ServerSecrets", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("ServerSecrets", "type", at, len(b), 1), 33-len(b))
 	case b[0] != 25:
 		return codec.Fail("ServerSecrets", "type", at, codec.ErrConst)
 	case len(b) < 33:
@@ -1115,7 +1115,7 @@ func (m *PassphraseBox) Decode(b []byte) (int, error) {
 func (*PassphraseBox) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("PassphraseBox", "salt", at, len(b), 16)
+		return codec.Lacking(codec.Short("PassphraseBox", "salt", at, len(b), 16), 28-len(b))
 	case len(b) < 28:
 		return codec.Short("PassphraseBox", "iv", at+16, len(b)-16, 12)
 	}

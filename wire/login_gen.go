@@ -85,7 +85,7 @@ func (m *M1) Decode(b []byte) (int, error) {
 func (*M1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("M1", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("M1", "type", at, len(b), 1), 33-len(b))
 	case b[0] != 1:
 		return codec.Fail("M1", "type", at, codec.ErrConst)
 	case len(b) < 33:
@@ -183,19 +183,19 @@ func (m *C1) Decode(b []byte) (int, error) {
 func (*C1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("C1", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("C1", "type", at, len(b), 1), 77-len(b))
 	case b[0] != 20:
 		return codec.Fail("C1", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("C1", "server", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("C1", "server", at+1, len(b)-1, 32), 77-len(b))
 	case len(b) < 65:
-		return codec.Short("C1", "n1", at+33, len(b)-33, 32)
+		return codec.Lacking(codec.Short("C1", "n1", at+33, len(b)-33, 32), 77-len(b))
 	case len(b) < 66:
-		return codec.Short("C1", "d", at+65, len(b)-65, 1)
+		return codec.Lacking(codec.Short("C1", "d", at+65, len(b)-65, 1), 77-len(b))
 	case len(b) < 67:
-		return codec.Short("C1", "k", at+66, len(b)-66, 1)
+		return codec.Lacking(codec.Short("C1", "k", at+66, len(b)-66, 1), 77-len(b))
 	case len(b) < 75:
-		return codec.Short("C1", "issued_ms", at+67, len(b)-67, 8)
+		return codec.Lacking(codec.Short("C1", "issued_ms", at+67, len(b)-67, 8), 77-len(b))
 	case len(b) < 77:
 		return codec.Short("C1", "life_s", at+75, len(b)-75, 2)
 	}
@@ -368,9 +368,9 @@ func (m *Solution) Decode(b []byte) (int, error) {
 func (*Solution) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("Solution", "bind", at, len(b), 16)
+		return codec.Lacking(codec.Short("Solution", "bind", at, len(b), 16), 32-len(b))
 	case len(b) < 17:
-		return codec.Short("Solution", "index", at+16, len(b)-16, 1)
+		return codec.Lacking(codec.Short("Solution", "index", at+16, len(b)-16, 1), 32-len(b))
 	case len(b) < 32:
 		return codec.Short("Solution", "counter", at+17, len(b)-17, 15)
 	}
@@ -492,11 +492,11 @@ func (m *PuzzleBind) Decode(b []byte) (int, error) {
 func (*PuzzleBind) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("PuzzleBind", "n1", at, len(b), 32)
+		return codec.Lacking(codec.Short("PuzzleBind", "n1", at, len(b), 32), 128-len(b))
 	case len(b) < 64:
-		return codec.Short("PuzzleBind", "conn", at+32, len(b)-32, 32)
+		return codec.Lacking(codec.Short("PuzzleBind", "conn", at+32, len(b)-32, 32), 128-len(b))
 	case len(b) < 96:
-		return codec.Short("PuzzleBind", "client_nonce", at+64, len(b)-64, 32)
+		return codec.Lacking(codec.Short("PuzzleBind", "client_nonce", at+64, len(b)-64, 32), 128-len(b))
 	case len(b) < 128:
 		return codec.Short("PuzzleBind", "reply_key", at+96, len(b)-96, 32)
 	}
@@ -895,17 +895,17 @@ func (m *C2) Decode(b []byte) (int, error) {
 func (*C2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("C2", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("C2", "type", at, len(b), 1), 107-len(b))
 	case b[0] != 21:
 		return codec.Fail("C2", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("C2", "n2", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("C2", "n2", at+1, len(b)-1, 32), 107-len(b))
 	case len(b) < 41:
-		return codec.Short("C2", "issued_ms", at+33, len(b)-33, 8)
+		return codec.Lacking(codec.Short("C2", "issued_ms", at+33, len(b)-33, 8), 107-len(b))
 	case len(b) < 43:
-		return codec.Short("C2", "life_s", at+41, len(b)-41, 2)
+		return codec.Lacking(codec.Short("C2", "life_s", at+41, len(b)-41, 2), 107-len(b))
 	case len(b) < 75:
-		return codec.Short("C2", "conn", at+43, len(b)-43, 32)
+		return codec.Lacking(codec.Short("C2", "conn", at+43, len(b)-43, 32), 107-len(b))
 	case len(b) < 107:
 		return codec.Short("C2", "m3", at+75, len(b)-75, 32)
 	}
@@ -1156,19 +1156,19 @@ func (m *M4) Decode(b []byte) (int, error) {
 func (*M4) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("M4", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("M4", "type", at, len(b), 1), 2189-len(b))
 	case b[0] != 4:
 		return codec.Fail("M4", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("M4", "client_nonce", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("M4", "client_nonce", at+1, len(b)-1, 32), 2189-len(b))
 	case len(b) < 65:
-		return codec.Short("M4", "m3", at+33, len(b)-33, 32)
+		return codec.Lacking(codec.Short("M4", "m3", at+33, len(b)-33, 32), 2189-len(b))
 	case len(b) < 81:
-		return codec.Short("M4", "salt", at+65, len(b)-65, 16)
+		return codec.Lacking(codec.Short("M4", "salt", at+65, len(b)-65, 16), 2189-len(b))
 	case len(b) < 113:
-		return codec.Short("M4", "commit", at+81, len(b)-81, 32)
+		return codec.Lacking(codec.Short("M4", "commit", at+81, len(b)-81, 32), 2189-len(b))
 	case len(b) < 125:
-		return codec.Short("M4", "iv", at+113, len(b)-113, 12)
+		return codec.Lacking(codec.Short("M4", "iv", at+113, len(b)-113, 12), 2189-len(b))
 	case len(b) < 2189:
 		return codec.Short("M4", "wrapped", at+125, len(b)-125, 2064)
 	}
@@ -1502,7 +1502,7 @@ func (*M5) explain(b []byte, at int) error {
 func (*M5) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("M5", "reply_key2", at, len(b), 32)
+		return codec.Lacking(codec.Short("M5", "reply_key2", at, len(b), 32), 416-len(b))
 	case len(b) < 416:
 		return codec.Short("M5", "sig", at+32, len(b)-32, 384)
 	}
@@ -1631,17 +1631,17 @@ func (m *LoginProof) Decode(b []byte) (int, error) {
 func (*LoginProof) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("LoginProof", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("LoginProof", "type", at, len(b), 1), 161-len(b))
 	case b[0] != 23:
 		return codec.Fail("LoginProof", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("LoginProof", "server", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("LoginProof", "server", at+1, len(b)-1, 32), 161-len(b))
 	case len(b) < 65:
-		return codec.Short("LoginProof", "c2", at+33, len(b)-33, 32)
+		return codec.Lacking(codec.Short("LoginProof", "c2", at+33, len(b)-33, 32), 161-len(b))
 	case len(b) < 97:
-		return codec.Short("LoginProof", "m3", at+65, len(b)-65, 32)
+		return codec.Lacking(codec.Short("LoginProof", "m3", at+65, len(b)-65, 32), 161-len(b))
 	case len(b) < 129:
-		return codec.Short("LoginProof", "m4", at+97, len(b)-97, 32)
+		return codec.Lacking(codec.Short("LoginProof", "m4", at+97, len(b)-97, 32), 161-len(b))
 	case len(b) < 161:
 		return codec.Short("LoginProof", "reply_key2", at+129, len(b)-129, 32)
 	}
@@ -1738,11 +1738,11 @@ func (m *Transcript) Decode(b []byte) (int, error) {
 func (*Transcript) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("Transcript", "conn", at, len(b), 32)
+		return codec.Lacking(codec.Short("Transcript", "conn", at, len(b), 32), 128-len(b))
 	case len(b) < 64:
-		return codec.Short("Transcript", "m3", at+32, len(b)-32, 32)
+		return codec.Lacking(codec.Short("Transcript", "m3", at+32, len(b)-32, 32), 128-len(b))
 	case len(b) < 96:
-		return codec.Short("Transcript", "m4", at+64, len(b)-64, 32)
+		return codec.Lacking(codec.Short("Transcript", "m4", at+64, len(b)-64, 32), 128-len(b))
 	case len(b) < 128:
 		return codec.Short("Transcript", "m5", at+96, len(b)-96, 32)
 	}
@@ -1825,7 +1825,7 @@ func (m *LoginSecret) Decode(b []byte) (int, error) {
 func (*LoginSecret) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("LoginSecret", "reply_key", at, len(b), 32)
+		return codec.Lacking(codec.Short("LoginSecret", "reply_key", at, len(b), 32), 64-len(b))
 	case len(b) < 64:
 		return codec.Short("LoginSecret", "reply_key2", at+32, len(b)-32, 32)
 	}
@@ -1932,11 +1932,11 @@ func (m *M6) Decode(b []byte) (int, error) {
 func (*M6) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("M6", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("M6", "type", at, len(b), 1), 25-len(b))
 	case b[0] != 6:
 		return codec.Fail("M6", "type", at, codec.ErrConst)
 	case len(b) < 17:
-		return codec.Short("M6", "session", at+1, len(b)-1, 16)
+		return codec.Lacking(codec.Short("M6", "session", at+1, len(b)-1, 16), 25-len(b))
 	case len(b) < 25:
 		return codec.Short("M6", "now_ms", at+17, len(b)-17, 8)
 	}
@@ -2174,7 +2174,7 @@ func (m *MarkM3) Decode(b []byte) (int, error) {
 func (*MarkM3) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("MarkM3", "n1", at, len(b), 32)
+		return codec.Lacking(codec.Short("MarkM3", "n1", at, len(b), 32), 48-len(b))
 	case len(b) < 48:
 		return codec.Short("MarkM3", "bind", at+32, len(b)-32, 16)
 	}
@@ -2380,15 +2380,15 @@ func (*Record) explain(b []byte, at int) error {
 func (*Record) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 384:
-		return codec.Short("Record", "key", at, len(b), 384)
+		return codec.Lacking(codec.Short("Record", "key", at, len(b), 384), 2516-len(b))
 	case len(b) < 400:
-		return codec.Short("Record", "salt", at+384, len(b)-384, 16)
+		return codec.Lacking(codec.Short("Record", "salt", at+384, len(b)-384, 16), 2516-len(b))
 	case len(b) < 432:
-		return codec.Short("Record", "commit", at+400, len(b)-400, 32)
+		return codec.Lacking(codec.Short("Record", "commit", at+400, len(b)-400, 32), 2516-len(b))
 	case len(b) < 444:
-		return codec.Short("Record", "iv", at+432, len(b)-432, 12)
+		return codec.Lacking(codec.Short("Record", "iv", at+432, len(b)-432, 12), 2516-len(b))
 	case len(b) < 2508:
-		return codec.Short("Record", "wrapped", at+444, len(b)-444, 2064)
+		return codec.Lacking(codec.Short("Record", "wrapped", at+444, len(b)-444, 2064), 2516-len(b))
 	case len(b) < 2516:
 		return codec.Short("Record", "since_ms", at+2508, len(b)-2508, 8)
 	}
@@ -2486,11 +2486,11 @@ func (m *Decoy) Decode(b []byte) (int, error) {
 func (*Decoy) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("Decoy", "salt", at, len(b), 16)
+		return codec.Lacking(codec.Short("Decoy", "salt", at, len(b), 16), 2124-len(b))
 	case len(b) < 48:
-		return codec.Short("Decoy", "commit", at+16, len(b)-16, 32)
+		return codec.Lacking(codec.Short("Decoy", "commit", at+16, len(b)-16, 32), 2124-len(b))
 	case len(b) < 60:
-		return codec.Short("Decoy", "iv", at+48, len(b)-48, 12)
+		return codec.Lacking(codec.Short("Decoy", "iv", at+48, len(b)-48, 12), 2124-len(b))
 	case len(b) < 2124:
 		return codec.Short("Decoy", "wrapped", at+60, len(b)-60, 2064)
 	}

@@ -69,7 +69,7 @@ func (m *KeyAsk) Decode(b []byte) (int, error) {
 func (*KeyAsk) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("KeyAsk", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("KeyAsk", "type", at, len(b), 1), 33-len(b))
 	case b[0] != 7:
 		return codec.Fail("KeyAsk", "type", at, codec.ErrConst)
 	case len(b) < 33:
@@ -152,11 +152,11 @@ func (m *KeyShow) Decode(b []byte) (int, error) {
 func (*KeyShow) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("KeyShow", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("KeyShow", "type", at, len(b), 1), 417-len(b))
 	case b[0] != 8:
 		return codec.Fail("KeyShow", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("KeyShow", "client_nonce", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("KeyShow", "client_nonce", at+1, len(b)-1, 32), 417-len(b))
 	case len(b) < 417:
 		return codec.Short("KeyShow", "key", at+33, len(b)-33, 384)
 	}

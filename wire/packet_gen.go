@@ -285,7 +285,7 @@ func (m *Packet) Decode(b []byte) (int, error) {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
 		n, err := m.Hello.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "Packet", "hello", 15)
+			return 0, codec.Inside(codec.Within(err, "Packet", "hello", 15))
 		}
 		b = b[n:]
 	case PacketTypeData, PacketTypeReset:
@@ -296,7 +296,7 @@ func (m *Packet) Decode(b []byte) (int, error) {
 	m.Payload = b[:n:n]
 	b = b[n:]
 	if len(b) < 16 {
-		return 0, codec.Short("Packet", "tag", len(in)-len(b), len(b), 16)
+		return 0, codec.Inside(codec.Short("Packet", "tag", len(in)-len(b), len(b), 16))
 	}
 	m.Tag = [16]byte(b[0:16])
 	b = b[16:]
@@ -312,7 +312,7 @@ func (m *Packet) Decode(b []byte) (int, error) {
 func (*Packet) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Packet", "ours", at, len(b), 1)
+		return codec.Lacking(codec.Short("Packet", "ours", at, len(b), 1), 15-len(b))
 	case b[0]>>7 != 1:
 		return codec.Fail("Packet", "ours", at, codec.ErrConst)
 	case b[0]>>5&0x3 != 0:
@@ -320,9 +320,9 @@ func (*Packet) explain(b []byte, at int) error {
 	case !PacketType(b[0] >> 2 & 0x7).known():
 		return codec.Unknown("Packet", "type", at, uint64(b[0]>>2&0x7))
 	case len(b) < 9:
-		return codec.Short("Packet", "destination", at+1, len(b)-1, 8)
+		return codec.Lacking(codec.Short("Packet", "destination", at+1, len(b)-1, 8), 15-len(b))
 	case len(b) < 13:
-		return codec.Short("Packet", "number", at+9, len(b)-9, 4)
+		return codec.Lacking(codec.Short("Packet", "number", at+9, len(b)-9, 4), 15-len(b))
 	case len(b) < 15:
 		return codec.Short("Packet", "length", at+13, len(b)-13, 2)
 	}

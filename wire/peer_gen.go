@@ -79,13 +79,13 @@ func (m *P1) Decode(b []byte) (int, error) {
 func (*P1) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("P1", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("P1", "type", at, len(b), 1), 81-len(b))
 	case b[0] != 33:
 		return codec.Fail("P1", "type", at, codec.ErrConst)
 	case len(b) < 17:
-		return codec.Short("P1", "intro", at+1, len(b)-1, 16)
+		return codec.Lacking(codec.Short("P1", "intro", at+1, len(b)-1, 16), 81-len(b))
 	case len(b) < 49:
-		return codec.Short("P1", "nonce", at+17, len(b)-17, 32)
+		return codec.Lacking(codec.Short("P1", "nonce", at+17, len(b)-17, 32), 81-len(b))
 	case len(b) < 81:
 		return codec.Short("P1", "mac", at+49, len(b)-49, 32)
 	}
@@ -229,7 +229,7 @@ func (m *P1Input) Decode(b []byte) (int, error) {
 func (*P1Input) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("P1Input", "intro", at, len(b), 16)
+		return codec.Lacking(codec.Short("P1Input", "intro", at, len(b), 16), 48-len(b))
 	case len(b) < 48:
 		return codec.Short("P1Input", "nonce", at+16, len(b)-16, 32)
 	}
@@ -316,11 +316,11 @@ func (m *P2) Decode(b []byte) (int, error) {
 func (*P2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("P2", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("P2", "type", at, len(b), 1), 65-len(b))
 	case b[0] != 34:
 		return codec.Fail("P2", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("P2", "nonce", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("P2", "nonce", at+1, len(b)-1, 32), 65-len(b))
 	case len(b) < 65:
 		return codec.Short("P2", "mac", at+33, len(b)-33, 32)
 	}
@@ -467,9 +467,9 @@ func (m *P2Input) Decode(b []byte) (int, error) {
 func (*P2Input) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("P2Input", "conn", at, len(b), 32)
+		return codec.Lacking(codec.Short("P2Input", "conn", at, len(b), 32), 96-len(b))
 	case len(b) < 64:
-		return codec.Short("P2Input", "p1", at+32, len(b)-32, 32)
+		return codec.Lacking(codec.Short("P2Input", "p1", at+32, len(b)-32, 32), 96-len(b))
 	case len(b) < 96:
 		return codec.Short("P2Input", "nonce", at+64, len(b)-64, 32)
 	}
@@ -560,9 +560,9 @@ func (m *PeerTranscript) Decode(b []byte) (int, error) {
 func (*PeerTranscript) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("PeerTranscript", "conn", at, len(b), 32)
+		return codec.Lacking(codec.Short("PeerTranscript", "conn", at, len(b), 32), 96-len(b))
 	case len(b) < 64:
-		return codec.Short("PeerTranscript", "p1", at+32, len(b)-32, 32)
+		return codec.Lacking(codec.Short("PeerTranscript", "p1", at+32, len(b)-32, 32), 96-len(b))
 	case len(b) < 96:
 		return codec.Short("PeerTranscript", "p2", at+64, len(b)-64, 32)
 	}

@@ -1082,7 +1082,7 @@ func (m *CidSegment) Decode(b []byte) (int, error) {
 func (*CidSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("CidSegment", "id", at, len(b), 8)
+		return codec.Lacking(codec.Short("CidSegment", "id", at, len(b), 8), 24-len(b))
 	case len(b) < 24:
 		return codec.Short("CidSegment", "token", at+8, len(b)-8, 16)
 	}
@@ -1269,9 +1269,9 @@ func (m *KexSegment) Decode(b []byte) (int, error) {
 func (*KexSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("KexSegment", "step", at, len(b), 1)
+		return codec.Lacking(codec.Short("KexSegment", "step", at, len(b), 1), 5-len(b))
 	case len(b) < 3:
-		return codec.Short("KexSegment", "total", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("KexSegment", "total", at+1, len(b)-1, 2), 5-len(b))
 	case len(b) < 5:
 		return codec.Short("KexSegment", "offset", at+3, len(b)-3, 2)
 	}

@@ -84,7 +84,7 @@ func (m *PacketKeyInfo) Decode(b []byte) (int, error) {
 func (*PacketKeyInfo) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("PacketKeyInfo", "end", at, len(b), 1)
+		return codec.Lacking(codec.Short("PacketKeyInfo", "end", at, len(b), 1), 3-len(b))
 	case b[0] != 0:
 		return codec.Fail("PacketKeyInfo", "end", at, codec.ErrConst)
 	case len(b) < 3:
@@ -164,7 +164,7 @@ func (m *PacketNonce) Decode(b []byte) (int, error) {
 func (*PacketNonce) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("PacketNonce", "zero", at, len(b), 4)
+		return codec.Lacking(codec.Short("PacketNonce", "zero", at, len(b), 4), 12-len(b))
 	case binary.BigEndian.Uint32(b[0:4]) != 0:
 		return codec.Fail("PacketNonce", "zero", at, codec.ErrConst)
 	case len(b) < 12:
@@ -261,13 +261,13 @@ func (m *ConnInput) Decode(b []byte) (int, error) {
 func (*ConnInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("ConnInput", "end", at, len(b), 1)
+		return codec.Lacking(codec.Short("ConnInput", "end", at, len(b), 1), 49-len(b))
 	case b[0] != 0:
 		return codec.Fail("ConnInput", "end", at, codec.ErrConst)
 	case len(b) < 9:
-		return codec.Short("ConnInput", "initiator", at+1, len(b)-1, 8)
+		return codec.Lacking(codec.Short("ConnInput", "initiator", at+1, len(b)-1, 8), 49-len(b))
 	case len(b) < 17:
-		return codec.Short("ConnInput", "responder", at+9, len(b)-9, 8)
+		return codec.Lacking(codec.Short("ConnInput", "responder", at+9, len(b)-9, 8), 49-len(b))
 	case len(b) < 49:
 		return codec.Short("ConnInput", "first", at+17, len(b)-17, 32)
 	}
@@ -356,9 +356,9 @@ func (m *RetryToken) Decode(b []byte) (int, error) {
 func (*RetryToken) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("RetryToken", "issued_ms", at, len(b), 8)
+		return codec.Lacking(codec.Short("RetryToken", "issued_ms", at, len(b), 8), 56-len(b))
 	case len(b) < 40:
-		return codec.Short("RetryToken", "first", at+8, len(b)-8, 32)
+		return codec.Lacking(codec.Short("RetryToken", "first", at+8, len(b)-8, 32), 56-len(b))
 	case len(b) < 56:
 		return codec.Short("RetryToken", "mac", at+40, len(b)-40, 16)
 	}
@@ -466,19 +466,19 @@ func (m *TokenInput) Decode(b []byte) (int, error) {
 func (*TokenInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TokenInput", "end", at, len(b), 1)
+		return codec.Lacking(codec.Short("TokenInput", "end", at, len(b), 1), 75-len(b))
 	case b[0] != 0:
 		return codec.Fail("TokenInput", "end", at, codec.ErrConst)
 	case len(b) < 9:
-		return codec.Short("TokenInput", "issued_ms", at+1, len(b)-1, 8)
+		return codec.Lacking(codec.Short("TokenInput", "issued_ms", at+1, len(b)-1, 8), 75-len(b))
 	case len(b) < 25:
-		return codec.Short("TokenInput", "address", at+9, len(b)-9, 16)
+		return codec.Lacking(codec.Short("TokenInput", "address", at+9, len(b)-9, 16), 75-len(b))
 	case len(b) < 27:
-		return codec.Short("TokenInput", "port", at+25, len(b)-25, 2)
+		return codec.Lacking(codec.Short("TokenInput", "port", at+25, len(b)-25, 2), 75-len(b))
 	case len(b) < 35:
-		return codec.Short("TokenInput", "initiator", at+27, len(b)-27, 8)
+		return codec.Lacking(codec.Short("TokenInput", "initiator", at+27, len(b)-27, 8), 75-len(b))
 	case len(b) < 43:
-		return codec.Short("TokenInput", "responder", at+35, len(b)-35, 8)
+		return codec.Lacking(codec.Short("TokenInput", "responder", at+35, len(b)-35, 8), 75-len(b))
 	case len(b) < 75:
 		return codec.Short("TokenInput", "first", at+43, len(b)-43, 32)
 	}
@@ -575,7 +575,7 @@ func (m *ResetInput) Decode(b []byte) (int, error) {
 func (*ResetInput) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("ResetInput", "end", at, len(b), 1)
+		return codec.Lacking(codec.Short("ResetInput", "end", at, len(b), 1), 9-len(b))
 	case b[0] != 0:
 		return codec.Fail("ResetInput", "end", at, codec.ErrConst)
 	case len(b) < 9:

@@ -319,7 +319,7 @@ func (m *StoreAppend) Decode(b []byte) (int, error) {
 func (*StoreAppend) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("StoreAppend", "mailbox", at, len(b), 16)
+		return codec.Lacking(codec.Short("StoreAppend", "mailbox", at, len(b), 16), 32-len(b))
 	case len(b) < 32:
 		return codec.Short("StoreAppend", "id", at+16, len(b)-16, 16)
 	}
@@ -406,7 +406,7 @@ func (m *StoreAck) Decode(b []byte) (int, error) {
 func (*StoreAck) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("StoreAck", "mailbox", at, len(b), 16)
+		return codec.Lacking(codec.Short("StoreAck", "mailbox", at, len(b), 16), 24-len(b))
 	case len(b) < 24:
 		return codec.Short("StoreAck", "up_to", at+16, len(b)-16, 8)
 	}
@@ -487,7 +487,7 @@ func (m *StoreRefuse) Decode(b []byte) (int, error) {
 func (*StoreRefuse) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 16:
-		return codec.Short("StoreRefuse", "mailbox", at, len(b), 16)
+		return codec.Lacking(codec.Short("StoreRefuse", "mailbox", at, len(b), 16), 24-len(b))
 	case len(b) < 24:
 		return codec.Short("StoreRefuse", "seq", at+16, len(b)-16, 8)
 	}
@@ -567,7 +567,7 @@ func (m *StoreMark) Decode(b []byte) (int, error) {
 func (*StoreMark) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 32:
-		return codec.Short("StoreMark", "key", at, len(b), 32)
+		return codec.Lacking(codec.Short("StoreMark", "key", at, len(b), 32), 40-len(b))
 	case len(b) < 40:
 		return codec.Short("StoreMark", "expires_ms", at+32, len(b)-32, 8)
 	}
@@ -1030,11 +1030,11 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 func (*StoreOp) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("StoreOp", "version", at, len(b), 1)
+		return codec.Lacking(codec.Short("StoreOp", "version", at, len(b), 1), 10-len(b))
 	case b[0] != 1:
 		return codec.Fail("StoreOp", "version", at, codec.ErrConst)
 	case len(b) < 9:
-		return codec.Short("StoreOp", "at_ms", at+1, len(b)-1, 8)
+		return codec.Lacking(codec.Short("StoreOp", "at_ms", at+1, len(b)-1, 8), 10-len(b))
 	case len(b) < 10:
 		return codec.Short("StoreOp", "kind", at+9, len(b)-9, 1)
 	case !StoreOpKind(b[9]).known():
@@ -1150,7 +1150,7 @@ func (m *StoreBatch) Decode(b []byte) (int, error) {
 	for len(rest) > 0 {
 		list = codec.Extend(list)
 		if len(rest) < 4 {
-			return 0, codec.Short("StoreBatch", codec.Index("ops", len(list)-1), len(in)-len(b)-len(rest), len(rest), 4)
+			return 0, codec.Inside(codec.Short("StoreBatch", codec.Index("ops", len(list)-1), len(in)-len(b)-len(rest), len(rest), 4))
 		}
 		k := uint64(binary.BigEndian.Uint32(rest[0:4]))
 		if k < 1 {
@@ -1160,7 +1160,7 @@ func (m *StoreBatch) Decode(b []byte) (int, error) {
 			return 0, codec.Above("StoreBatch", codec.Index("ops", len(list)-1), len(in)-len(b)-len(rest), uint64(k), 67108863)
 		}
 		if k > uint64(len(rest)-4) {
-			return 0, codec.ShortBy("StoreBatch", codec.Index("ops", len(list)-1), len(in)-len(b)-len(rest), len(rest)-4, k)
+			return 0, codec.Inside(codec.ShortBy("StoreBatch", codec.Index("ops", len(list)-1), len(in)-len(b)-len(rest), len(rest)-4, k))
 		}
 		list[len(list)-1] = rest[4 : 4+int(k) : 4+int(k)]
 		rest = rest[4+int(k):]

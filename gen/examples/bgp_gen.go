@@ -140,7 +140,7 @@ func (m *BgpMessage) Decode(b []byte) (int, error) {
 	b = b[:int(length)-(len(in)-len(b))]
 	in = in[:length]
 	if len(b) < 1 {
-		return 0, codec.Short("BgpMessage", "type", 18, len(b), 1)
+		return 0, codec.Inside(codec.Short("BgpMessage", "type", 18, len(b), 1))
 	}
 	m.Type = BgpType(b[0])
 	b = b[1:]
@@ -148,7 +148,7 @@ func (m *BgpMessage) Decode(b []byte) (int, error) {
 	case BgpTypeUpdate:
 		n, err := m.Update.Decode(b)
 		if err != nil {
-			return 0, codec.Within(err, "BgpMessage", "update", 19)
+			return 0, codec.Inside(codec.Within(err, "BgpMessage", "update", 19))
 		}
 		b = b[n:]
 	case BgpTypeKeepalive:
@@ -171,11 +171,11 @@ func (m *BgpMessage) Decode(b []byte) (int, error) {
 func (*BgpMessage) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("BgpMessage", "marker_high", at, len(b), 8)
+		return codec.Lacking(codec.Short("BgpMessage", "marker_high", at, len(b), 8), 18-len(b))
 	case binary.BigEndian.Uint64(b[0:8]) != 18446744073709551615:
 		return codec.Fail("BgpMessage", "marker_high", at, codec.ErrConst)
 	case len(b) < 16:
-		return codec.Short("BgpMessage", "marker_low", at+8, len(b)-8, 8)
+		return codec.Lacking(codec.Short("BgpMessage", "marker_low", at+8, len(b)-8, 8), 18-len(b))
 	case binary.BigEndian.Uint64(b[8:16]) != 18446744073709551615:
 		return codec.Fail("BgpMessage", "marker_low", at+8, codec.ErrConst)
 	case len(b) < 18:
@@ -308,7 +308,7 @@ func (m *BgpUpdate) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "BgpUpdate", codec.Index("withdrawn", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "BgpUpdate", codec.Index("withdrawn", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -327,7 +327,7 @@ func (m *BgpUpdate) Decode(b []byte) (int, error) {
 		list2 = codec.Extend(list2)
 		n, err := list2[len(list2)-1].Decode(rest2)
 		if err != nil {
-			return 0, codec.Within(err, "BgpUpdate", codec.Index("attributes", len(list2)-1), len(in)-len(b)-len(rest2))
+			return 0, codec.Inside(codec.Within(err, "BgpUpdate", codec.Index("attributes", len(list2)-1), len(in)-len(b)-len(rest2)))
 		}
 		rest2 = rest2[n:]
 	}
@@ -339,7 +339,7 @@ func (m *BgpUpdate) Decode(b []byte) (int, error) {
 		list3 = codec.Extend(list3)
 		n, err := list3[len(list3)-1].Decode(rest3)
 		if err != nil {
-			return 0, codec.Within(err, "BgpUpdate", codec.Index("reachable", len(list3)-1), len(in)-len(b)-len(rest3))
+			return 0, codec.Inside(codec.Within(err, "BgpUpdate", codec.Index("reachable", len(list3)-1), len(in)-len(b)-len(rest3)))
 		}
 		rest3 = rest3[n:]
 	}
@@ -924,7 +924,7 @@ func (m *BgpAttribute) Decode(b []byte) (int, error) {
 func (*BgpAttribute) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("BgpAttribute", "optional_", at, len(b), 1)
+		return codec.Lacking(codec.Short("BgpAttribute", "optional_", at, len(b), 1), 2-len(b))
 	case len(b) < 2:
 		return codec.Short("BgpAttribute", "type", at+1, len(b)-1, 1)
 	}

@@ -250,7 +250,27 @@ func testTruncated(t *testing.T, targets []target) {
 			for n := range in {
 				checkCut(t, c, in[:n])
 			}
+			if !c.greedy {
+				checkStream(t, c, in)
+			}
 		}
+	}
+}
+
+// checkStream lets bytes arrive as a decoder asks for them: it never asks for more than the message has.
+func checkStream(t *testing.T, c *target, in []byte) {
+	t.Helper()
+	for have := 0; ; {
+		n, err := c.make().Decode(in[:have])
+		if err == nil && n == len(in) {
+			return
+		}
+		more, ok := codec.Missing(err)
+		if !ok || have+more > len(in) {
+			t.Errorf("%s %x: after %d bytes it asks for %d more, %v", c.name, in, have, more, err)
+			return
+		}
+		have += more
 	}
 }
 

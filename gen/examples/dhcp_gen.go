@@ -147,7 +147,7 @@ func (m *DhcpMessage) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "DhcpMessage", codec.Index("options", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "DhcpMessage", codec.Index("options", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -161,37 +161,37 @@ func (m *DhcpMessage) Decode(b []byte) (int, error) {
 func (*DhcpMessage) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("DhcpMessage", "op", at, len(b), 1)
+		return codec.Lacking(codec.Short("DhcpMessage", "op", at, len(b), 1), 240-len(b))
 	case len(b) < 2:
-		return codec.Short("DhcpMessage", "htype", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("DhcpMessage", "htype", at+1, len(b)-1, 1), 240-len(b))
 	case len(b) < 3:
-		return codec.Short("DhcpMessage", "hlen", at+2, len(b)-2, 1)
+		return codec.Lacking(codec.Short("DhcpMessage", "hlen", at+2, len(b)-2, 1), 240-len(b))
 	case len(b) < 4:
-		return codec.Short("DhcpMessage", "hops", at+3, len(b)-3, 1)
+		return codec.Lacking(codec.Short("DhcpMessage", "hops", at+3, len(b)-3, 1), 240-len(b))
 	case len(b) < 8:
-		return codec.Short("DhcpMessage", "xid", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("DhcpMessage", "xid", at+4, len(b)-4, 4), 240-len(b))
 	case len(b) < 10:
-		return codec.Short("DhcpMessage", "secs", at+8, len(b)-8, 2)
+		return codec.Lacking(codec.Short("DhcpMessage", "secs", at+8, len(b)-8, 2), 240-len(b))
 	case len(b) < 11:
-		return codec.Short("DhcpMessage", "broadcast", at+10, len(b)-10, 1)
+		return codec.Lacking(codec.Short("DhcpMessage", "broadcast", at+10, len(b)-10, 1), 240-len(b))
 	case len(b) < 12:
-		return codec.Short("DhcpMessage", "reserved", at+10, len(b)-10, 2)
+		return codec.Lacking(codec.Short("DhcpMessage", "reserved", at+10, len(b)-10, 2), 240-len(b))
 	case (uint16(b[10])<<8|uint16(b[11]))&0x7fff != 0:
 		return codec.Fail("DhcpMessage", "reserved", at+10, codec.ErrConst)
 	case len(b) < 16:
-		return codec.Short("DhcpMessage", "ciaddr", at+12, len(b)-12, 4)
+		return codec.Lacking(codec.Short("DhcpMessage", "ciaddr", at+12, len(b)-12, 4), 240-len(b))
 	case len(b) < 20:
-		return codec.Short("DhcpMessage", "yiaddr", at+16, len(b)-16, 4)
+		return codec.Lacking(codec.Short("DhcpMessage", "yiaddr", at+16, len(b)-16, 4), 240-len(b))
 	case len(b) < 24:
-		return codec.Short("DhcpMessage", "siaddr", at+20, len(b)-20, 4)
+		return codec.Lacking(codec.Short("DhcpMessage", "siaddr", at+20, len(b)-20, 4), 240-len(b))
 	case len(b) < 28:
-		return codec.Short("DhcpMessage", "giaddr", at+24, len(b)-24, 4)
+		return codec.Lacking(codec.Short("DhcpMessage", "giaddr", at+24, len(b)-24, 4), 240-len(b))
 	case len(b) < 44:
-		return codec.Short("DhcpMessage", "chaddr", at+28, len(b)-28, 16)
+		return codec.Lacking(codec.Short("DhcpMessage", "chaddr", at+28, len(b)-28, 16), 240-len(b))
 	case len(b) < 108:
-		return codec.Short("DhcpMessage", "sname", at+44, len(b)-44, 64)
+		return codec.Lacking(codec.Short("DhcpMessage", "sname", at+44, len(b)-44, 64), 240-len(b))
 	case len(b) < 236:
-		return codec.Short("DhcpMessage", "file", at+108, len(b)-108, 128)
+		return codec.Lacking(codec.Short("DhcpMessage", "file", at+108, len(b)-108, 128), 240-len(b))
 	case len(b) < 240:
 		return codec.Short("DhcpMessage", "magic", at+236, len(b)-236, 4)
 	case binary.BigEndian.Uint32(b[236:240]) != 1669485411:

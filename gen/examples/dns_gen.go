@@ -214,19 +214,19 @@ func (m *DnsMessage) Decode(b []byte) (int, error) {
 func (*DnsMessage) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("DnsMessage", "id", at, len(b), 2)
+		return codec.Lacking(codec.Short("DnsMessage", "id", at, len(b), 2), 12-len(b))
 	case len(b) < 3:
-		return codec.Short("DnsMessage", "response", at+2, len(b)-2, 1)
+		return codec.Lacking(codec.Short("DnsMessage", "response", at+2, len(b)-2, 1), 12-len(b))
 	case len(b) < 4:
-		return codec.Short("DnsMessage", "recursion_available", at+3, len(b)-3, 1)
+		return codec.Lacking(codec.Short("DnsMessage", "recursion_available", at+3, len(b)-3, 1), 12-len(b))
 	case b[3]>>6&0x1 != 0:
 		return codec.Fail("DnsMessage", "z", at+3, codec.ErrConst)
 	case len(b) < 6:
-		return codec.Short("DnsMessage", "question_count", at+4, len(b)-4, 2)
+		return codec.Lacking(codec.Short("DnsMessage", "question_count", at+4, len(b)-4, 2), 12-len(b))
 	case len(b) < 8:
-		return codec.Short("DnsMessage", "answer_count", at+6, len(b)-6, 2)
+		return codec.Lacking(codec.Short("DnsMessage", "answer_count", at+6, len(b)-6, 2), 12-len(b))
 	case len(b) < 10:
-		return codec.Short("DnsMessage", "authority_count", at+8, len(b)-8, 2)
+		return codec.Lacking(codec.Short("DnsMessage", "authority_count", at+8, len(b)-8, 2), 12-len(b))
 	case len(b) < 12:
 		return codec.Short("DnsMessage", "additional_count", at+10, len(b)-10, 2)
 	}
@@ -417,7 +417,7 @@ func (m *DnsQuestion) Decode(b []byte) (int, error) {
 func (*DnsQuestion) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("DnsQuestion", "type", at, len(b), 2)
+		return codec.Lacking(codec.Short("DnsQuestion", "type", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("DnsQuestion", "class", at+2, len(b)-2, 2)
 	}
@@ -574,31 +574,31 @@ func (m *DnsRecord) Decode(b []byte) (int, error) {
 	case DnsTypeA:
 		n, err = m.A.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "DnsRecord", "a", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "DnsRecord", "a", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case DnsTypeAaaa:
 		n, err = m.Aaaa.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "DnsRecord", "aaaa", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "DnsRecord", "aaaa", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case DnsTypeNs, DnsTypeCname, DnsTypePtr:
 		n, err = m.Ns.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "DnsRecord", "ns", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "DnsRecord", "ns", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case DnsTypeMx:
 		n, err = m.Mx.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "DnsRecord", "mx", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "DnsRecord", "mx", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case DnsTypeTxt:
 		n, err = m.Txt.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "DnsRecord", "txt", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "DnsRecord", "txt", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	default:
@@ -617,11 +617,11 @@ func (m *DnsRecord) Decode(b []byte) (int, error) {
 func (*DnsRecord) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("DnsRecord", "type", at, len(b), 2)
+		return codec.Lacking(codec.Short("DnsRecord", "type", at, len(b), 2), 10-len(b))
 	case len(b) < 4:
-		return codec.Short("DnsRecord", "class", at+2, len(b)-2, 2)
+		return codec.Lacking(codec.Short("DnsRecord", "class", at+2, len(b)-2, 2), 10-len(b))
 	case len(b) < 8:
-		return codec.Short("DnsRecord", "ttl", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("DnsRecord", "ttl", at+4, len(b)-4, 4), 10-len(b))
 	case len(b) < 10:
 		return codec.Short("DnsRecord", "length", at+8, len(b)-8, 2)
 	}
@@ -994,11 +994,11 @@ func (m *DnsText) Decode(b []byte) (int, error) {
 	for len(rest) > 0 {
 		list = codec.Extend(list)
 		if len(rest) < 1 {
-			return 0, codec.Short("DnsText", codec.Index("strings", len(list)-1), len(in)-len(b)-len(rest), len(rest), 1)
+			return 0, codec.Inside(codec.Short("DnsText", codec.Index("strings", len(list)-1), len(in)-len(b)-len(rest), len(rest), 1))
 		}
 		n := int(rest[0])
 		if len(rest)-1 < n {
-			return 0, codec.Short("DnsText", codec.Index("strings", len(list)-1), len(in)-len(b)-len(rest), len(rest)-1, n)
+			return 0, codec.Inside(codec.Short("DnsText", codec.Index("strings", len(list)-1), len(in)-len(b)-len(rest), len(rest)-1, n))
 		}
 		list[len(list)-1] = rest[1 : 1+n : 1+n]
 		rest = rest[1+n:]

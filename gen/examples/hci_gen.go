@@ -145,19 +145,19 @@ func (m *HciEvent) Decode(b []byte) (int, error) {
 	case HciEventCodeDisconnectionComplete:
 		n, err := m.DisconnectionComplete.Decode(parametersBytes)
 		if err != nil {
-			return 0, codec.Within(err, "HciEvent", "disconnection_complete", len(in)-len(b)-len(parametersBytes))
+			return 0, codec.Inside(codec.Within(err, "HciEvent", "disconnection_complete", len(in)-len(b)-len(parametersBytes)))
 		}
 		parametersBytes = parametersBytes[n:]
 	case HciEventCodeCommandComplete:
 		n, err := m.CommandComplete.Decode(parametersBytes)
 		if err != nil {
-			return 0, codec.Within(err, "HciEvent", "command_complete", len(in)-len(b)-len(parametersBytes))
+			return 0, codec.Inside(codec.Within(err, "HciEvent", "command_complete", len(in)-len(b)-len(parametersBytes)))
 		}
 		parametersBytes = parametersBytes[n:]
 	case HciEventCodeCommandStatus:
 		n, err := m.CommandStatus.Decode(parametersBytes)
 		if err != nil {
-			return 0, codec.Within(err, "HciEvent", "command_status", len(in)-len(b)-len(parametersBytes))
+			return 0, codec.Inside(codec.Within(err, "HciEvent", "command_status", len(in)-len(b)-len(parametersBytes)))
 		}
 		parametersBytes = parametersBytes[n:]
 	default:
@@ -176,11 +176,11 @@ func (m *HciEvent) Decode(b []byte) (int, error) {
 func (*HciEvent) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("HciEvent", "indicator", at, len(b), 1)
+		return codec.Lacking(codec.Short("HciEvent", "indicator", at, len(b), 1), 3-len(b))
 	case b[0] != 4:
 		return codec.Fail("HciEvent", "indicator", at, codec.ErrConst)
 	case len(b) < 2:
-		return codec.Short("HciEvent", "code", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("HciEvent", "code", at+1, len(b)-1, 1), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("HciEvent", "length", at+2, len(b)-2, 1)
 	}
@@ -281,9 +281,9 @@ func (m *HciDisconnectionComplete) Decode(b []byte) (int, error) {
 func (*HciDisconnectionComplete) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("HciDisconnectionComplete", "status", at, len(b), 1)
+		return codec.Lacking(codec.Short("HciDisconnectionComplete", "status", at, len(b), 1), 4-len(b))
 	case len(b) < 3:
-		return codec.Short("HciDisconnectionComplete", "handle", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("HciDisconnectionComplete", "handle", at+1, len(b)-1, 2), 4-len(b))
 	case b[2]>>4 != 0:
 		return codec.Fail("HciDisconnectionComplete", "reserved", at+2, codec.ErrConst)
 	case len(b) < 4:
@@ -373,7 +373,7 @@ func (m *HciCommandComplete) Decode(b []byte) (int, error) {
 func (*HciCommandComplete) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("HciCommandComplete", "packets", at, len(b), 1)
+		return codec.Lacking(codec.Short("HciCommandComplete", "packets", at, len(b), 1), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("HciCommandComplete", "opcode", at+1, len(b)-1, 2)
 	}
@@ -459,9 +459,9 @@ func (m *HciCommandStatus) Decode(b []byte) (int, error) {
 func (*HciCommandStatus) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("HciCommandStatus", "status", at, len(b), 1)
+		return codec.Lacking(codec.Short("HciCommandStatus", "status", at, len(b), 1), 4-len(b))
 	case len(b) < 2:
-		return codec.Short("HciCommandStatus", "packets", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("HciCommandStatus", "packets", at+1, len(b)-1, 1), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("HciCommandStatus", "opcode", at+2, len(b)-2, 2)
 	}
@@ -575,11 +575,11 @@ func (m *HciAcl) Decode(b []byte) (int, error) {
 func (*HciAcl) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("HciAcl", "indicator", at, len(b), 1)
+		return codec.Lacking(codec.Short("HciAcl", "indicator", at, len(b), 1), 5-len(b))
 	case b[0] != 2:
 		return codec.Fail("HciAcl", "indicator", at, codec.ErrConst)
 	case len(b) < 3:
-		return codec.Short("HciAcl", "handle", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("HciAcl", "handle", at+1, len(b)-1, 2), 5-len(b))
 	case len(b) < 5:
 		return codec.Short("HciAcl", "length", at+3, len(b)-3, 2)
 	}

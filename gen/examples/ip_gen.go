@@ -171,7 +171,7 @@ func (m *Ipv4Packet) Decode(b []byte) (int, error) {
 	in = in[:totalLength]
 	if len(b) < 16 ||
 		b[2]>>7 != 0 {
-		return 0, m.explain2(b, 4)
+		return 0, codec.Inside(m.explain2(b, 4))
 	}
 	p2 := (*[16]byte)(b)
 	m.Identification = binary.BigEndian.Uint16(p2[0:2])
@@ -189,7 +189,7 @@ func (m *Ipv4Packet) Decode(b []byte) (int, error) {
 		return 0, codec.Fail("Ipv4Packet", "ihl", 0, codec.ErrRange)
 	}
 	if ihlSize > uint64(len(b)) {
-		return 0, codec.ShortBy("Ipv4Packet", "options", 20, len(b), ihlSize)
+		return 0, codec.Inside(codec.ShortBy("Ipv4Packet", "options", 20, len(b), ihlSize))
 	}
 	optionsBytes := b[:ihlSize]
 	b = b[ihlSize:]
@@ -200,7 +200,7 @@ func (m *Ipv4Packet) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Ipv4Packet", codec.Index("options", len(list)-1), len(in)-len(b)-len(optionsBytes)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Ipv4Packet", codec.Index("options", len(list)-1), len(in)-len(b)-len(optionsBytes)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -223,11 +223,11 @@ func (m *Ipv4Packet) Decode(b []byte) (int, error) {
 func (*Ipv4Packet) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Ipv4Packet", "version", at, len(b), 1)
+		return codec.Lacking(codec.Short("Ipv4Packet", "version", at, len(b), 1), 4-len(b))
 	case b[0]>>4 != 4:
 		return codec.Fail("Ipv4Packet", "version", at, codec.ErrConst)
 	case len(b) < 2:
-		return codec.Short("Ipv4Packet", "dscp", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("Ipv4Packet", "dscp", at+1, len(b)-1, 1), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Ipv4Packet", "total_length", at+2, len(b)-2, 2)
 	}
@@ -240,21 +240,21 @@ func (*Ipv4Packet) explain(b []byte, at int) error {
 func (*Ipv4Packet) explain2(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Ipv4Packet", "identification", at, len(b), 2)
+		return codec.Lacking(codec.Short("Ipv4Packet", "identification", at, len(b), 2), 16-len(b))
 	case len(b) < 3:
-		return codec.Short("Ipv4Packet", "reserved", at+2, len(b)-2, 1)
+		return codec.Lacking(codec.Short("Ipv4Packet", "reserved", at+2, len(b)-2, 1), 16-len(b))
 	case b[2]>>7 != 0:
 		return codec.Fail("Ipv4Packet", "reserved", at+2, codec.ErrConst)
 	case len(b) < 4:
-		return codec.Short("Ipv4Packet", "fragment_offset", at+2, len(b)-2, 2)
+		return codec.Lacking(codec.Short("Ipv4Packet", "fragment_offset", at+2, len(b)-2, 2), 16-len(b))
 	case len(b) < 5:
-		return codec.Short("Ipv4Packet", "ttl", at+4, len(b)-4, 1)
+		return codec.Lacking(codec.Short("Ipv4Packet", "ttl", at+4, len(b)-4, 1), 16-len(b))
 	case len(b) < 6:
-		return codec.Short("Ipv4Packet", "protocol", at+5, len(b)-5, 1)
+		return codec.Lacking(codec.Short("Ipv4Packet", "protocol", at+5, len(b)-5, 1), 16-len(b))
 	case len(b) < 8:
-		return codec.Short("Ipv4Packet", "checksum", at+6, len(b)-6, 2)
+		return codec.Lacking(codec.Short("Ipv4Packet", "checksum", at+6, len(b)-6, 2), 16-len(b))
 	case len(b) < 12:
-		return codec.Short("Ipv4Packet", "source", at+8, len(b)-8, 4)
+		return codec.Lacking(codec.Short("Ipv4Packet", "source", at+8, len(b)-8, 4), 16-len(b))
 	case len(b) < 16:
 		return codec.Short("Ipv4Packet", "destination", at+12, len(b)-12, 4)
 	}
@@ -552,7 +552,7 @@ func (m *UdpDatagram) Decode(b []byte) (int, error) {
 	b = b[:int(length)-(len(in)-len(b))]
 	in = in[:length]
 	if len(b) < 2 {
-		return 0, codec.Short("UdpDatagram", "checksum", 6, len(b), 2)
+		return 0, codec.Inside(codec.Short("UdpDatagram", "checksum", 6, len(b), 2))
 	}
 	m.Checksum = binary.BigEndian.Uint16(b[0:2])
 	b = b[2:]
@@ -566,9 +566,9 @@ func (m *UdpDatagram) Decode(b []byte) (int, error) {
 func (*UdpDatagram) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("UdpDatagram", "source_port", at, len(b), 2)
+		return codec.Lacking(codec.Short("UdpDatagram", "source_port", at, len(b), 2), 6-len(b))
 	case len(b) < 4:
-		return codec.Short("UdpDatagram", "destination_port", at+2, len(b)-2, 2)
+		return codec.Lacking(codec.Short("UdpDatagram", "destination_port", at+2, len(b)-2, 2), 6-len(b))
 	case len(b) < 6:
 		return codec.Short("UdpDatagram", "length", at+4, len(b)-4, 2)
 	}
@@ -722,7 +722,7 @@ func (m *TcpSegment) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "TcpSegment", codec.Index("options", len(list)-1), len(in)-len(b)-len(optionsBytes)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "TcpSegment", codec.Index("options", len(list)-1), len(in)-len(b)-len(optionsBytes)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -737,23 +737,23 @@ func (m *TcpSegment) Decode(b []byte) (int, error) {
 func (*TcpSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("TcpSegment", "source_port", at, len(b), 2)
+		return codec.Lacking(codec.Short("TcpSegment", "source_port", at, len(b), 2), 20-len(b))
 	case len(b) < 4:
-		return codec.Short("TcpSegment", "destination_port", at+2, len(b)-2, 2)
+		return codec.Lacking(codec.Short("TcpSegment", "destination_port", at+2, len(b)-2, 2), 20-len(b))
 	case len(b) < 8:
-		return codec.Short("TcpSegment", "sequence", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("TcpSegment", "sequence", at+4, len(b)-4, 4), 20-len(b))
 	case len(b) < 12:
-		return codec.Short("TcpSegment", "acknowledgment", at+8, len(b)-8, 4)
+		return codec.Lacking(codec.Short("TcpSegment", "acknowledgment", at+8, len(b)-8, 4), 20-len(b))
 	case len(b) < 13:
-		return codec.Short("TcpSegment", "data_offset", at+12, len(b)-12, 1)
+		return codec.Lacking(codec.Short("TcpSegment", "data_offset", at+12, len(b)-12, 1), 20-len(b))
 	case b[12]&0xf != 0:
 		return codec.Fail("TcpSegment", "reserved", at+12, codec.ErrConst)
 	case len(b) < 14:
-		return codec.Short("TcpSegment", "cwr", at+13, len(b)-13, 1)
+		return codec.Lacking(codec.Short("TcpSegment", "cwr", at+13, len(b)-13, 1), 20-len(b))
 	case len(b) < 16:
-		return codec.Short("TcpSegment", "window", at+14, len(b)-14, 2)
+		return codec.Lacking(codec.Short("TcpSegment", "window", at+14, len(b)-14, 2), 20-len(b))
 	case len(b) < 18:
-		return codec.Short("TcpSegment", "checksum", at+16, len(b)-16, 2)
+		return codec.Lacking(codec.Short("TcpSegment", "checksum", at+16, len(b)-16, 2), 20-len(b))
 	case len(b) < 20:
 		return codec.Short("TcpSegment", "urgent", at+18, len(b)-18, 2)
 	}
@@ -1045,7 +1045,7 @@ func (m *TcpMss) Decode(b []byte) (int, error) {
 func (*TcpMss) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TcpMss", "length", at, len(b), 1)
+		return codec.Lacking(codec.Short("TcpMss", "length", at, len(b), 1), 3-len(b))
 	case b[0] != 4:
 		return codec.Fail("TcpMss", "length", at, codec.ErrConst)
 	case len(b) < 3:
@@ -1122,7 +1122,7 @@ func (m *TcpWindowScale) Decode(b []byte) (int, error) {
 func (*TcpWindowScale) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TcpWindowScale", "length", at, len(b), 1)
+		return codec.Lacking(codec.Short("TcpWindowScale", "length", at, len(b), 1), 2-len(b))
 	case b[0] != 3:
 		return codec.Fail("TcpWindowScale", "length", at, codec.ErrConst)
 	case len(b) < 2:
@@ -1205,11 +1205,11 @@ func (m *TcpTimestamps) Decode(b []byte) (int, error) {
 func (*TcpTimestamps) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TcpTimestamps", "length", at, len(b), 1)
+		return codec.Lacking(codec.Short("TcpTimestamps", "length", at, len(b), 1), 9-len(b))
 	case b[0] != 10:
 		return codec.Fail("TcpTimestamps", "length", at, codec.ErrConst)
 	case len(b) < 5:
-		return codec.Short("TcpTimestamps", "value", at+1, len(b)-1, 4)
+		return codec.Lacking(codec.Short("TcpTimestamps", "value", at+1, len(b)-1, 4), 9-len(b))
 	case len(b) < 9:
 		return codec.Short("TcpTimestamps", "echo", at+5, len(b)-5, 4)
 	}

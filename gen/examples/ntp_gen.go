@@ -196,11 +196,11 @@ func (m *NtpPacket) Decode(b []byte) (int, error) {
 func (*NtpPacket) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("NtpPacket", "leap", at, len(b), 1)
+		return codec.Lacking(codec.Short("NtpPacket", "leap", at, len(b), 1), 4-len(b))
 	case len(b) < 2:
-		return codec.Short("NtpPacket", "stratum", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("NtpPacket", "stratum", at+1, len(b)-1, 1), 4-len(b))
 	case len(b) < 3:
-		return codec.Short("NtpPacket", "poll", at+2, len(b)-2, 1)
+		return codec.Lacking(codec.Short("NtpPacket", "poll", at+2, len(b)-2, 1), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("NtpPacket", "precision", at+3, len(b)-3, 1)
 	}
@@ -301,7 +301,7 @@ func (m *NtpShort) Decode(b []byte) (int, error) {
 func (*NtpShort) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("NtpShort", "seconds", at, len(b), 2)
+		return codec.Lacking(codec.Short("NtpShort", "seconds", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("NtpShort", "fraction", at+2, len(b)-2, 2)
 	}
@@ -380,7 +380,7 @@ func (m *NtpTime) Decode(b []byte) (int, error) {
 func (*NtpTime) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("NtpTime", "seconds", at, len(b), 4)
+		return codec.Lacking(codec.Short("NtpTime", "seconds", at, len(b), 4), 8-len(b))
 	case len(b) < 8:
 		return codec.Short("NtpTime", "fraction", at+4, len(b)-4, 4)
 	}

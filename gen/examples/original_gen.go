@@ -96,7 +96,7 @@ func (m *OriginalPacket) Decode(b []byte) (int, error) {
 	b = b[:int(length)-(len(in)-len(b))]
 	in = in[:length]
 	if len(b) < 16 {
-		return 0, codec.Short("OriginalPacket", "checksum", 10, len(b), 16)
+		return 0, codec.Inside(codec.Short("OriginalPacket", "checksum", 10, len(b), 16))
 	}
 	checksumAt := 10
 	b = b[16:]
@@ -122,9 +122,9 @@ func (m *OriginalPacket) Decode(b []byte) (int, error) {
 func (*OriginalPacket) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("OriginalPacket", "source", at, len(b), 4)
+		return codec.Lacking(codec.Short("OriginalPacket", "source", at, len(b), 4), 10-len(b))
 	case len(b) < 8:
-		return codec.Short("OriginalPacket", "destination", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("OriginalPacket", "destination", at+4, len(b)-4, 4), 10-len(b))
 	case len(b) < 10:
 		return codec.Short("OriginalPacket", "length", at+8, len(b)-8, 2)
 	}
@@ -237,13 +237,13 @@ func (m *OriginalSegment) Decode(b []byte) (int, error) {
 func (*OriginalSegment) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("OriginalSegment", "source_port", at, len(b), 2)
+		return codec.Lacking(codec.Short("OriginalSegment", "source_port", at, len(b), 2), 13-len(b))
 	case len(b) < 4:
-		return codec.Short("OriginalSegment", "destination_port", at+2, len(b)-2, 2)
+		return codec.Lacking(codec.Short("OriginalSegment", "destination_port", at+2, len(b)-2, 2), 13-len(b))
 	case len(b) < 8:
-		return codec.Short("OriginalSegment", "sequence", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("OriginalSegment", "sequence", at+4, len(b)-4, 4), 13-len(b))
 	case len(b) < 12:
-		return codec.Short("OriginalSegment", "acknowledgment", at+8, len(b)-8, 4)
+		return codec.Lacking(codec.Short("OriginalSegment", "acknowledgment", at+8, len(b)-8, 4), 13-len(b))
 	case len(b) < 13:
 		return codec.Short("OriginalSegment", "ack", at+12, len(b)-12, 1)
 	}

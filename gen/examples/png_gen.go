@@ -81,7 +81,7 @@ func (m *PngFile) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "PngFile", codec.Index("chunks", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "PngFile", codec.Index("chunks", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -202,7 +202,7 @@ func (m *PngChunk) Decode(b []byte) (int, error) {
 func (*PngChunk) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("PngChunk", "length", at, len(b), 4)
+		return codec.Lacking(codec.Short("PngChunk", "length", at, len(b), 4), 8-len(b))
 	case len(b) < 8:
 		return codec.Short("PngChunk", "type", at+4, len(b)-4, 4)
 	}
@@ -298,19 +298,19 @@ func (m *PngHeader) Decode(b []byte) (int, error) {
 func (*PngHeader) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("PngHeader", "width", at, len(b), 4)
+		return codec.Lacking(codec.Short("PngHeader", "width", at, len(b), 4), 13-len(b))
 	case len(b) < 8:
-		return codec.Short("PngHeader", "height", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("PngHeader", "height", at+4, len(b)-4, 4), 13-len(b))
 	case len(b) < 9:
-		return codec.Short("PngHeader", "bit_depth", at+8, len(b)-8, 1)
+		return codec.Lacking(codec.Short("PngHeader", "bit_depth", at+8, len(b)-8, 1), 13-len(b))
 	case len(b) < 10:
-		return codec.Short("PngHeader", "color_type", at+9, len(b)-9, 1)
+		return codec.Lacking(codec.Short("PngHeader", "color_type", at+9, len(b)-9, 1), 13-len(b))
 	case len(b) < 11:
-		return codec.Short("PngHeader", "compression", at+10, len(b)-10, 1)
+		return codec.Lacking(codec.Short("PngHeader", "compression", at+10, len(b)-10, 1), 13-len(b))
 	case b[10] != 0:
 		return codec.Fail("PngHeader", "compression", at+10, codec.ErrConst)
 	case len(b) < 12:
-		return codec.Short("PngHeader", "filter", at+11, len(b)-11, 1)
+		return codec.Lacking(codec.Short("PngHeader", "filter", at+11, len(b)-11, 1), 13-len(b))
 	case b[11] != 0:
 		return codec.Fail("PngHeader", "filter", at+11, codec.ErrConst)
 	case len(b) < 13:

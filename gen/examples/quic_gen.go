@@ -200,7 +200,7 @@ func (m *QuicLong) Decode(b []byte) (int, error) {
 func (*QuicLong) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("QuicLong", "long", at, len(b), 1)
+		return codec.Lacking(codec.Short("QuicLong", "long", at, len(b), 1), 5-len(b))
 	case b[0]>>7 != 1:
 		return codec.Fail("QuicLong", "long", at, codec.ErrConst)
 	case b[0]>>6&0x1 != 1:

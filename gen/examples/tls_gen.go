@@ -135,7 +135,7 @@ func (m *TlsRecord) Decode(b []byte) (int, error) {
 	case ContentTypeHandshake:
 		n, err := m.Handshake.Decode(fragmentBytes)
 		if err != nil {
-			return 0, codec.Within(err, "TlsRecord", "handshake", len(in)-len(b)-len(fragmentBytes))
+			return 0, codec.Inside(codec.Within(err, "TlsRecord", "handshake", len(in)-len(b)-len(fragmentBytes)))
 		}
 		fragmentBytes = fragmentBytes[n:]
 	default:
@@ -154,9 +154,9 @@ func (m *TlsRecord) Decode(b []byte) (int, error) {
 func (*TlsRecord) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TlsRecord", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("TlsRecord", "type", at, len(b), 1), 5-len(b))
 	case len(b) < 3:
-		return codec.Short("TlsRecord", "legacy_record_version", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("TlsRecord", "legacy_record_version", at+1, len(b)-1, 2), 5-len(b))
 	case len(b) < 5:
 		return codec.Short("TlsRecord", "length", at+3, len(b)-3, 2)
 	}
@@ -246,7 +246,7 @@ func (m *TlsHandshakes) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "TlsHandshakes", codec.Index("messages", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "TlsHandshakes", codec.Index("messages", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -389,7 +389,7 @@ func (m *TlsHandshake) Decode(b []byte) (int, error) {
 	case HandshakeTypeClientHello:
 		n, err := m.ClientHello.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "TlsHandshake", "client_hello", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "TlsHandshake", "client_hello", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	default:
@@ -408,7 +408,7 @@ func (m *TlsHandshake) Decode(b []byte) (int, error) {
 func (*TlsHandshake) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("TlsHandshake", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("TlsHandshake", "type", at, len(b), 1), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("TlsHandshake", "length", at+1, len(b)-1, 3)
 	}
@@ -560,7 +560,7 @@ func (m *ClientHello) Decode(b []byte) (int, error) {
 		return 0, codec.Short("ClientHello", "cipher_suites", len(in)-len(b), len(b)-2, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("ClientHello", "cipher_suites", len(in)-len(b)+2, n, 2)
+		return 0, codec.Inside(codec.Uneven("ClientHello", "cipher_suites", len(in)-len(b)+2, n, 2))
 	}
 	values := slices.Grow(m.CipherSuites[:0], n/2)
 	for v := b[2 : 2+n]; len(v) >= 2; v = v[2:] {
@@ -597,7 +597,7 @@ func (m *ClientHello) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "ClientHello", codec.Index("extensions", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "ClientHello", codec.Index("extensions", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -611,7 +611,7 @@ func (m *ClientHello) Decode(b []byte) (int, error) {
 func (*ClientHello) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("ClientHello", "legacy_version", at, len(b), 2)
+		return codec.Lacking(codec.Short("ClientHello", "legacy_version", at, len(b), 2), 34-len(b))
 	case binary.BigEndian.Uint16(b[0:2]) != 771:
 		return codec.Fail("ClientHello", "legacy_version", at, codec.ErrConst)
 	case len(b) < 34:
@@ -797,25 +797,25 @@ func (m *ClientExtension) Decode(b []byte) (int, error) {
 	case ExtensionTypeSupportedGroups:
 		n, err := m.SupportedGroups.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "ClientExtension", "supported_groups", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "ClientExtension", "supported_groups", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case ExtensionTypeSignatureAlgorithms:
 		n, err := m.SignatureAlgorithms.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "ClientExtension", "signature_algorithms", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "ClientExtension", "signature_algorithms", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case ExtensionTypeSupportedVersions:
 		n, err := m.SupportedVersions.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "ClientExtension", "supported_versions", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "ClientExtension", "supported_versions", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case ExtensionTypeKeyShare:
 		n, err := m.KeyShare.Decode(dataBytes)
 		if err != nil {
-			return 0, codec.Within(err, "ClientExtension", "key_share", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "ClientExtension", "key_share", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	default:
@@ -834,7 +834,7 @@ func (m *ClientExtension) Decode(b []byte) (int, error) {
 func (*ClientExtension) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("ClientExtension", "type", at, len(b), 2)
+		return codec.Lacking(codec.Short("ClientExtension", "type", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("ClientExtension", "length", at+2, len(b)-2, 2)
 	}
@@ -933,7 +933,7 @@ func (m *NamedGroups) Decode(b []byte) (int, error) {
 		return 0, codec.Short("NamedGroups", "groups", 0, len(b)-2, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("NamedGroups", "groups", 0+2, n, 2)
+		return 0, codec.Inside(codec.Uneven("NamedGroups", "groups", 0+2, n, 2))
 	}
 	values := slices.Grow(m.Groups[:0], n/2)
 	for v := b[2 : 2+n]; len(v) >= 2; v = v[2:] {
@@ -1029,7 +1029,7 @@ func (m *SignatureSchemes) Decode(b []byte) (int, error) {
 		return 0, codec.Short("SignatureSchemes", "schemes", 0, len(b)-2, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("SignatureSchemes", "schemes", 0+2, n, 2)
+		return 0, codec.Inside(codec.Uneven("SignatureSchemes", "schemes", 0+2, n, 2))
 	}
 	values := slices.Grow(m.Schemes[:0], n/2)
 	for v := b[2 : 2+n]; len(v) >= 2; v = v[2:] {
@@ -1125,7 +1125,7 @@ func (m *ClientVersions) Decode(b []byte) (int, error) {
 		return 0, codec.Short("ClientVersions", "versions", 0, len(b)-1, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("ClientVersions", "versions", 0+1, n, 2)
+		return 0, codec.Inside(codec.Uneven("ClientVersions", "versions", 0+1, n, 2))
 	}
 	values := slices.Grow(m.Versions[:0], n/2)
 	for v := b[1 : 1+n]; len(v) >= 2; v = v[2:] {
@@ -1230,7 +1230,7 @@ func (m *ClientShares) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "ClientShares", codec.Index("shares", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "ClientShares", codec.Index("shares", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}

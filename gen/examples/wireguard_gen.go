@@ -181,7 +181,7 @@ func (m *WireguardMessage) Decode(b []byte) (int, error) {
 func (*WireguardMessage) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("WireguardMessage", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("WireguardMessage", "type", at, len(b), 1), 4-len(b))
 	case !WireguardType(b[0]).known():
 		return codec.Unknown("WireguardMessage", "type", at, uint64(b[0]))
 	case len(b) < 4:
@@ -290,15 +290,15 @@ func (m *WireguardInitiation) Decode(b []byte) (int, error) {
 func (*WireguardInitiation) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("WireguardInitiation", "sender", at, len(b), 4)
+		return codec.Lacking(codec.Short("WireguardInitiation", "sender", at, len(b), 4), 144-len(b))
 	case len(b) < 36:
-		return codec.Short("WireguardInitiation", "ephemeral", at+4, len(b)-4, 32)
+		return codec.Lacking(codec.Short("WireguardInitiation", "ephemeral", at+4, len(b)-4, 32), 144-len(b))
 	case len(b) < 84:
-		return codec.Short("WireguardInitiation", "static", at+36, len(b)-36, 48)
+		return codec.Lacking(codec.Short("WireguardInitiation", "static", at+36, len(b)-36, 48), 144-len(b))
 	case len(b) < 112:
-		return codec.Short("WireguardInitiation", "timestamp", at+84, len(b)-84, 28)
+		return codec.Lacking(codec.Short("WireguardInitiation", "timestamp", at+84, len(b)-84, 28), 144-len(b))
 	case len(b) < 128:
-		return codec.Short("WireguardInitiation", "mac1", at+112, len(b)-112, 16)
+		return codec.Lacking(codec.Short("WireguardInitiation", "mac1", at+112, len(b)-112, 16), 144-len(b))
 	case len(b) < 144:
 		return codec.Short("WireguardInitiation", "mac2", at+128, len(b)-128, 16)
 	}
@@ -399,15 +399,15 @@ func (m *WireguardResponse) Decode(b []byte) (int, error) {
 func (*WireguardResponse) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("WireguardResponse", "sender", at, len(b), 4)
+		return codec.Lacking(codec.Short("WireguardResponse", "sender", at, len(b), 4), 88-len(b))
 	case len(b) < 8:
-		return codec.Short("WireguardResponse", "receiver", at+4, len(b)-4, 4)
+		return codec.Lacking(codec.Short("WireguardResponse", "receiver", at+4, len(b)-4, 4), 88-len(b))
 	case len(b) < 40:
-		return codec.Short("WireguardResponse", "ephemeral", at+8, len(b)-8, 32)
+		return codec.Lacking(codec.Short("WireguardResponse", "ephemeral", at+8, len(b)-8, 32), 88-len(b))
 	case len(b) < 56:
-		return codec.Short("WireguardResponse", "empty", at+40, len(b)-40, 16)
+		return codec.Lacking(codec.Short("WireguardResponse", "empty", at+40, len(b)-40, 16), 88-len(b))
 	case len(b) < 72:
-		return codec.Short("WireguardResponse", "mac1", at+56, len(b)-56, 16)
+		return codec.Lacking(codec.Short("WireguardResponse", "mac1", at+56, len(b)-56, 16), 88-len(b))
 	case len(b) < 88:
 		return codec.Short("WireguardResponse", "mac2", at+72, len(b)-72, 16)
 	}
@@ -499,9 +499,9 @@ func (m *WireguardCookie) Decode(b []byte) (int, error) {
 func (*WireguardCookie) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("WireguardCookie", "receiver", at, len(b), 4)
+		return codec.Lacking(codec.Short("WireguardCookie", "receiver", at, len(b), 4), 60-len(b))
 	case len(b) < 28:
-		return codec.Short("WireguardCookie", "nonce", at+4, len(b)-4, 24)
+		return codec.Lacking(codec.Short("WireguardCookie", "nonce", at+4, len(b)-4, 24), 60-len(b))
 	case len(b) < 60:
 		return codec.Short("WireguardCookie", "cookie", at+28, len(b)-28, 32)
 	}
@@ -589,7 +589,7 @@ func (m *WireguardTransport) Decode(b []byte) (int, error) {
 func (*WireguardTransport) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("WireguardTransport", "receiver", at, len(b), 4)
+		return codec.Lacking(codec.Short("WireguardTransport", "receiver", at, len(b), 4), 12-len(b))
 	case len(b) < 12:
 		return codec.Short("WireguardTransport", "counter", at+4, len(b)-4, 8)
 	}

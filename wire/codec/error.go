@@ -3,6 +3,7 @@ package codec
 import (
 	"errors"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
@@ -26,6 +27,8 @@ type Error struct {
 	Field   string // path to the field: "acks[2].end"; empty for the message itself
 	Offset  int    // where the field begins, in bytes from the start of the message
 	Err     error  // wraps one of the sentinels
+
+	missing int // bytes that are needed at least before decoding can go on
 }
 
 // Error returns "wire: Segment.acks[2].end at byte 17: ...".
@@ -73,42 +76,46 @@ func (r *reason) Unwrap() error { return r.kind }
 //
 //go:noinline
 func Short(message, field string, at, have, need int) error {
-	return &Error{message, field, at, &reason{ErrShort, "%d bytes of %d", uint64(max(have, 0)), uint64(need)}}
+	return ShortBy(message, field, at, have, uint64(need))
 }
 
 // ShortBy is Short for a length that was read from the input.
 //
 //go:noinline
 func ShortBy(message, field string, at, have int, need uint64) error {
-	return &Error{message, field, at, &reason{ErrShort, "%d bytes of %d", uint64(max(have, 0)), need}}
+	have = max(have, 0)
+	return &Error{
+		Message: message, Field: field, Offset: at, Err: &reason{ErrShort, "%d bytes of %d", uint64(have), need},
+		missing: int(min(need-uint64(have), math.MaxInt)),
+	}
 }
 
 // Trailing says that n bytes are left behind a message or in a region.
 //
 //go:noinline
 func Trailing(message, field string, at, n int) error {
-	return &Error{message, field, at, &reason{ErrTrailing, "%d", uint64(n), 0}}
+	return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrTrailing, "%d", uint64(n), 0}}
 }
 
 // Below and Above say that a length or a number is outside its limits.
 //
 //go:noinline
 func Below(message, field string, at int, have, limit uint64) error {
-	return &Error{message, field, at, &reason{ErrRange, "%d is below %d", have, limit}}
+	return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrRange, "%d is below %d", have, limit}}
 }
 
 // Above says that a length or a number is above its limit.
 //
 //go:noinline
 func Above(message, field string, at int, have, limit uint64) error {
-	return &Error{message, field, at, &reason{ErrRange, "%d is above %d", have, limit}}
+	return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrRange, "%d is above %d", have, limit}}
 }
 
 // Mismatch says that a length is not that of what it describes.
 //
 //go:noinline
 func Mismatch(message, field string, at int, have, want uint64) error {
-	return &Error{message, field, at, &reason{ErrRange, "the length says %d, but it is %d", have, want}}
+	return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrRange, "the length says %d, but it is %d", have, want}}
 }
 
 // Uneven says that n bytes at offset at are no whole number of elements: the last
@@ -125,7 +132,7 @@ func Uneven(message, field string, at, n, size int) error {
 //go:noinline
 func BadExtern(message, field string, at, have, n int, err error) error {
 	if err != nil {
-		return &Error{message, field, at, err}
+		return &Error{Message: message, Field: field, Offset: at, Err: err}
 	}
 	if n > have {
 		return ShortBy(message, field, at, have, uint64(n))
@@ -137,14 +144,14 @@ func BadExtern(message, field string, at, have, n int, err error) error {
 //
 //go:noinline
 func Fail(message, field string, at int, kind error) error {
-	return &Error{message, field, at, kind}
+	return &Error{Message: message, Field: field, Offset: at, Err: kind}
 }
 
 // Unknown says that an enum has no such value.
 //
 //go:noinline
 func Unknown(message, field string, at int, have uint64) error {
-	return &Error{message, field, at, &reason{ErrEnum, "%d", have, 0}}
+	return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrEnum, "%d", have, 0}}
 }
 
 // Within puts an error of a nested message into the one that holds it at offset
@@ -160,7 +167,7 @@ func Within(err error, message, field string, at int) error {
 	if e.Field != "" && path != "" {
 		path += "."
 	}
-	return &Error{message, path + e.Field, at + e.Offset, e.Err}
+	return &Error{Message: message, Field: path + e.Field, Offset: at + e.Offset, Err: e.Err, missing: e.missing}
 }
 
 // Index returns the path of an element.

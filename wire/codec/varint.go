@@ -96,7 +96,7 @@ func LEB128(b []byte) (v uint64, n int) {
 func BadVarint(message, field string, at, have, n int) error {
 	switch {
 	case n == 0:
-		return Fail(message, field, at, &reason{ErrShort, "%d bytes of a varint", uint64(have), 0})
+		return &Error{Message: message, Field: field, Offset: at, Err: &reason{ErrShort, "%d bytes of a varint", uint64(have), 0}, missing: 1}
 	case n < 0:
 		return Fail(message, field, at, &reason{ErrRange, "the varint is longer than its form allows", 0, 0})
 	}

@@ -101,7 +101,21 @@ func (g *generator) decodeWhole(s *types.Struct) bool {
 
 // fail returns an error from a decoder.
 func (g *generator) fail(format string, args ...any) {
+	if g.fn.inside && maybeShort(format) {
+		format = "codec.Inside(" + format + ")"
+	}
 	g.p("return 0, "+format, args...)
+}
+
+// maybeShort reports whether a call makes an error that may say that bytes are
+// missing.
+func maybeShort(format string) bool {
+	for _, f := range []string{"codec.Short", "codec.Uneven", "codec.BadVarint", "codec.BadExtern", "codec.Within", "%s(b"} {
+		if strings.HasPrefix(format, f) {
+			return true
+		}
+	}
+	return false
 }
 
 // A decoding is a Decode method that is being written.
@@ -261,6 +275,7 @@ func (d *decoding) field(f *types.Field, dst string, c cursor) {
 	default:
 		c, closeRegion = d.region(f.ConfinedBy, f.Tail, f.ConfinedBy == nil && types.IsGreedy(f.Type), f.Name)
 	}
+	defer g.enter(c)()
 	d.last = c != d.c && exact && vec.Bytewise() && !f.Raw && f.ConfinedBy != nil
 	defer func() { d.last = false }()
 	if f.Raw {

@@ -145,11 +145,14 @@ func (g *generator) explain(bl *block) string {
 			if from > 0 {
 				have += fmt.Sprintf("-%d", from)
 			}
+			short := fmt.Sprintf("codec.Short(%s, %q, %s, %s, %d)", g.fn.name, f.Name, pos, have, end-from)
 			if size := elementSize(f); size > 0 {
-				fmt.Fprintf(&g.fn.after, "return codec.Uneven(%s, %q, %s, %s, %d)\n", g.fn.name, f.Name, pos, have, size)
-			} else {
-				fmt.Fprintf(&g.fn.after, "return codec.Short(%s, %q, %s, %s, %d)\n", g.fn.name, f.Name, pos, have, end-from)
+				short = fmt.Sprintf("codec.Uneven(%s, %q, %s, %s, %d)", g.fn.name, f.Name, pos, have, size)
 			}
+			if end < bl.bytes {
+				short = fmt.Sprintf("codec.Lacking(%s, %d-len(b))", short, bl.bytes)
+			}
+			fmt.Fprintf(&g.fn.after, "return %s\n", short)
 			last = end
 		}
 		c := g.refusal(f, "b")

@@ -231,6 +231,7 @@ func (d *decoding) confineSelf(x *types.Field) {
 	g.p("}")
 	g.p("b = b[:int(%s)-(len(in)-len(b))]", size)
 	g.p("in = in[:%s]", size)
+	g.fn.inside = true
 }
 
 // checksum checks a checksum over what was decoded.

@@ -93,6 +93,7 @@ func (d *decoding) withTail(f *types.Field, v *types.Vector, dst, path string) {
 // value decodes a value of any type from the front of c into dst.
 func (d *decoding) value(t types.Type, dst, path string, c cursor) {
 	g := d.g
+	defer g.enter(c)()
 	goType := g.goType(t)
 	switch u := types.Resolve(t).(type) {
 	case *types.Varint:

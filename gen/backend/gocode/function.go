@@ -15,6 +15,7 @@ type function struct {
 	scopes []scope      // variables in view, innermost last
 	after  bytes.Buffer // functions to put behind this one
 	blocks int
+	inside bool // in bytes that a length has cut out
 }
 
 type scope map[string]bool
@@ -25,6 +26,14 @@ func (g *generator) begin(s *types.Struct) (outer bytes.Buffer) {
 	g.buf = bytes.Buffer{}
 	g.fn = &function{s: s, name: fmt.Sprintf("%q", g.names.of(s)), scopes: []scope{{}}}
 	return outer
+}
+
+// enter notes whether a cursor is over bytes that a length has cut out. Call the
+// result when done with it.
+func (g *generator) enter(c cursor) (leave func()) {
+	was := g.fn.inside
+	g.fn.inside = was || c.name != "b"
+	return func() { g.fn.inside = was }
 }
 
 // end puts the body into a function with the given head. Lines of prologue whose

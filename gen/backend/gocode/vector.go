@@ -206,7 +206,10 @@ func (d *decoding) filled(v *types.Vector, dst, path string, c cursor) {
 				at += "+" + skip
 			}
 			g.p("if %s%%%d != 0 {", n, w)
+			was := g.fn.inside
+			g.fn.inside = was || v.Length.Kind == types.Prefixed
 			g.fail("codec.Uneven(%s, %s, %s, %s, %d)", g.fn.name, path, at, n, w)
+			g.fn.inside = was
 			g.p("}")
 		}
 		x := g.fresh("values")

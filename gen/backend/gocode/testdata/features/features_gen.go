@@ -110,19 +110,19 @@ func (m *Ints) Decode(b []byte) (int, error) {
 func (*Ints) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Ints", "a", at, len(b), 1)
+		return codec.Lacking(codec.Short("Ints", "a", at, len(b), 1), 36-len(b))
 	case len(b) < 3:
-		return codec.Short("Ints", "b", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("Ints", "b", at+1, len(b)-1, 2), 36-len(b))
 	case len(b) < 6:
-		return codec.Short("Ints", "c", at+3, len(b)-3, 3)
+		return codec.Lacking(codec.Short("Ints", "c", at+3, len(b)-3, 3), 36-len(b))
 	case len(b) < 10:
-		return codec.Short("Ints", "d", at+6, len(b)-6, 4)
+		return codec.Lacking(codec.Short("Ints", "d", at+6, len(b)-6, 4), 36-len(b))
 	case len(b) < 15:
-		return codec.Short("Ints", "e", at+10, len(b)-10, 5)
+		return codec.Lacking(codec.Short("Ints", "e", at+10, len(b)-10, 5), 36-len(b))
 	case len(b) < 21:
-		return codec.Short("Ints", "f", at+15, len(b)-15, 6)
+		return codec.Lacking(codec.Short("Ints", "f", at+15, len(b)-15, 6), 36-len(b))
 	case len(b) < 28:
-		return codec.Short("Ints", "g", at+21, len(b)-21, 7)
+		return codec.Lacking(codec.Short("Ints", "g", at+21, len(b)-21, 7), 36-len(b))
 	case len(b) < 36:
 		return codec.Short("Ints", "h", at+28, len(b)-28, 8)
 	}
@@ -243,7 +243,7 @@ func (m *Little) Decode(b []byte) (int, error) {
 		return 0, codec.Short("Little", "list", 22, len(b)-1, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("Little", "list", 22+1, n, 2)
+		return 0, codec.Inside(codec.Uneven("Little", "list", 22+1, n, 2))
 	}
 	values := slices.Grow(m.List[:0], n/2)
 	for v := b[1 : 1+n]; len(v) >= 2; v = v[2:] {
@@ -260,13 +260,13 @@ func (m *Little) Decode(b []byte) (int, error) {
 func (*Little) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Little", "a", at, len(b), 2)
+		return codec.Lacking(codec.Short("Little", "a", at, len(b), 2), 22-len(b))
 	case len(b) < 5:
-		return codec.Short("Little", "b", at+2, len(b)-2, 3)
+		return codec.Lacking(codec.Short("Little", "b", at+2, len(b)-2, 3), 22-len(b))
 	case len(b) < 9:
-		return codec.Short("Little", "c", at+5, len(b)-5, 4)
+		return codec.Lacking(codec.Short("Little", "c", at+5, len(b)-5, 4), 22-len(b))
 	case len(b) < 14:
-		return codec.Short("Little", "d", at+9, len(b)-9, 5)
+		return codec.Lacking(codec.Short("Little", "d", at+9, len(b)-9, 5), 22-len(b))
 	case len(b) < 22:
 		return codec.Short("Little", "e", at+14, len(b)-14, 8)
 	}
@@ -504,21 +504,21 @@ func (m *Bits) Decode(b []byte) (int, error) {
 func (*Bits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Bits", "ours", at, len(b), 1)
+		return codec.Lacking(codec.Short("Bits", "ours", at, len(b), 1), 11-len(b))
 	case b[0]>>7 != 1:
 		return codec.Fail("Bits", "ours", at, codec.ErrConst)
 	case b[0]>>5&0x3 != 2:
 		return codec.Fail("Bits", "version", at, codec.ErrConst)
 	case len(b) < 2:
-		return codec.Short("Bits", "power", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("Bits", "power", at+1, len(b)-1, 1), 11-len(b))
 	case !Power(b[1] >> 4).known():
 		return codec.Unknown("Bits", "power", at+1, uint64(b[1]>>4))
 	case len(b) < 3:
-		return codec.Short("Bits", "twelve", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("Bits", "twelve", at+1, len(b)-1, 2), 11-len(b))
 	case len(b) < 4:
-		return codec.Short("Bits", "flag", at+3, len(b)-3, 1)
+		return codec.Lacking(codec.Short("Bits", "flag", at+3, len(b)-3, 1), 11-len(b))
 	case len(b) < 6:
-		return codec.Short("Bits", "thirteen", at+4, len(b)-4, 2)
+		return codec.Lacking(codec.Short("Bits", "thirteen", at+4, len(b)-4, 2), 11-len(b))
 	case len(b) < 11:
 		return codec.Short("Bits", "forty", at+5, len(b)-5, 6)
 	case b[10]&0x7 != 5:
@@ -624,7 +624,7 @@ func (m *WideBits) Decode(b []byte) (int, error) {
 func (*WideBits) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("WideBits", "x", at, len(b), 1)
+		return codec.Lacking(codec.Short("WideBits", "x", at, len(b), 1), 9-len(b))
 	case len(b) < 9:
 		return codec.Short("WideBits", "y", at, len(b), 9)
 	}
@@ -850,7 +850,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 		return 0, codec.Short("Named", "ports", len(in)-len(b), len(b)-1, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("Named", "ports", len(in)-len(b)+1, n, 2)
+		return 0, codec.Inside(codec.Uneven("Named", "ports", len(in)-len(b)+1, n, 2))
 	}
 	values := slices.Grow(m.Ports[:0], n/2)
 	for v := b[1 : 1+n]; len(v) >= 2; v = v[2:] {
@@ -874,7 +874,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 	for len(rest) > 0 {
 		list = codec.Extend(list)
 		if len(rest) < 32 {
-			return 0, codec.Short("Named", codec.Index("hashes", len(list)-1), len(in)-len(b)-len(rest), len(rest), 32)
+			return 0, codec.Inside(codec.Short("Named", codec.Index("hashes", len(list)-1), len(in)-len(b)-len(rest), len(rest), 32))
 		}
 		list[len(list)-1] = Hash(rest[:32])
 		rest = rest[32:]
@@ -896,7 +896,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 	for len(rest2) > 0 {
 		list2 = codec.Extend(list2)
 		if len(rest2) < 1 {
-			return 0, codec.Short("Named", codec.Index("names", len(list2)-1), len(in)-len(b)-len(rest2), len(rest2), 1)
+			return 0, codec.Inside(codec.Short("Named", codec.Index("names", len(list2)-1), len(in)-len(b)-len(rest2), len(rest2), 1))
 		}
 		n = int(rest2[0])
 		if n < 1 {
@@ -906,7 +906,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 			return 0, codec.Above("Named", codec.Index("names", len(list2)-1), len(in)-len(b)-len(rest2), uint64(n), 32)
 		}
 		if len(rest2)-1 < n {
-			return 0, codec.Short("Named", codec.Index("names", len(list2)-1), len(in)-len(b)-len(rest2), len(rest2)-1, n)
+			return 0, codec.Inside(codec.Short("Named", codec.Index("names", len(list2)-1), len(in)-len(b)-len(rest2), len(rest2)-1, n))
 		}
 		list2[len(list2)-1] = rest2[1 : 1+n : 1+n]
 		rest2 = rest2[1+n:]
@@ -953,7 +953,7 @@ func (m *Named) Decode(b []byte) (int, error) {
 	for len(rest3) > 0 {
 		list4 = codec.Extend(list4)
 		if len(rest3) < 1 {
-			return 0, codec.Short("Named", codec.Index("many", len(list4)-1), len(in)-len(b)-len(rest3), len(rest3), 1)
+			return 0, codec.Inside(codec.Short("Named", codec.Index("many", len(list4)-1), len(in)-len(b)-len(rest3), len(rest3), 1))
 		}
 		list4[len(list4)-1] = Picky(rest3[0])
 		if !list4[len(list4)-1].known() {
@@ -971,9 +971,9 @@ func (m *Named) Decode(b []byte) (int, error) {
 func (*Named) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Named", "port", at, len(b), 2)
+		return codec.Lacking(codec.Short("Named", "port", at, len(b), 2), 7-len(b))
 	case len(b) < 5:
-		return codec.Short("Named", "color", at+2, len(b)-2, 3)
+		return codec.Lacking(codec.Short("Named", "color", at+2, len(b)-2, 3), 7-len(b))
 	case len(b) < 7:
 		return codec.Short("Named", "wide", at+5, len(b)-5, 2)
 	}
@@ -1321,7 +1321,7 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 		return 0, codec.Short("Vectors", "wides", len(in)-len(b), len(b)-1, n)
 	}
 	if n%2 != 0 {
-		return 0, codec.Uneven("Vectors", "wides", len(in)-len(b)+1, n, 2)
+		return 0, codec.Inside(codec.Uneven("Vectors", "wides", len(in)-len(b)+1, n, 2))
 	}
 	values := slices.Grow(m.Wides[:0], n/2)
 	for v := b[1 : 1+n]; len(v) >= 2; v = v[2:] {
@@ -1337,7 +1337,7 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 		return 0, codec.ShortBy("Vectors", "words", len(in)-len(b), len(b)-n, k)
 	}
 	if int(k)%4 != 0 {
-		return 0, codec.Uneven("Vectors", "words", len(in)-len(b)+n, int(k), 4)
+		return 0, codec.Inside(codec.Uneven("Vectors", "words", len(in)-len(b)+n, int(k), 4))
 	}
 	values2 := slices.Grow(m.Words[:0], int(k)/4)
 	for v := b[n : n+int(k)]; len(v) >= 4; v = v[4:] {
@@ -1354,7 +1354,7 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 func (*Vectors) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Uneven("Vectors", "pair", at, len(b), 2)
+		return codec.Lacking(codec.Uneven("Vectors", "pair", at, len(b), 2), 13-len(b))
 	case len(b) < 13:
 		return codec.Uneven("Vectors", "three", at+4, len(b)-4, 3)
 	}
@@ -1686,7 +1686,7 @@ func (m *Lists) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Lists", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -1724,7 +1724,7 @@ func (m *Lists) Decode(b []byte) (int, error) {
 		list3 = codec.Extend(list3)
 		n, err := list3[len(list3)-1].Decode(rest2)
 		if err != nil {
-			return 0, codec.Within(err, "Lists", codec.Index("mls", len(list3)-1), len(in)-len(b)-len(rest2))
+			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("mls", len(list3)-1), len(in)-len(b)-len(rest2)))
 		}
 		rest2 = rest2[n:]
 	}
@@ -1746,7 +1746,7 @@ func (m *Lists) Decode(b []byte) (int, error) {
 		list4 = codec.Extend(list4)
 		n, err := list4[len(list4)-1].Decode(rest3)
 		if err != nil {
-			return 0, codec.Within(err, "Lists", codec.Index("room", len(list4)-1), len(in)-len(b)-len(rest3))
+			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("room", len(list4)-1), len(in)-len(b)-len(rest3)))
 		}
 		rest3 = rest3[n:]
 	}
@@ -1794,7 +1794,7 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	for len(rest4) > 0 {
 		list6 = codec.Extend(list6)
 		if len(rest4) < 1 {
-			return 0, codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 1)
+			return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 1))
 		}
 		switch rest4[0] {
 		case 0:
@@ -1804,7 +1804,7 @@ func (m *Lists) Decode(b []byte) (int, error) {
 			rest4 = rest4[1:]
 			list6[len(list6)-1] = new(uint16)
 			if len(rest4) < 2 {
-				return 0, codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 2)
+				return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 2))
 			}
 			(*list6[len(list6)-1]) = binary.BigEndian.Uint16(rest4[0:2])
 			rest4 = rest4[2:]
@@ -1963,7 +1963,7 @@ func (m *Greedy) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Greedy", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Greedy", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -2130,7 +2130,7 @@ func (m *Tailed) Decode(b []byte) (int, error) {
 func (*Tailed) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Tailed", "last", at, len(b), 2)
+		return codec.Lacking(codec.Short("Tailed", "last", at, len(b), 2), 6-len(b))
 	case len(b) < 6:
 		return codec.Short("Tailed", "tag", at+2, len(b)-2, 4)
 	}
@@ -2239,13 +2239,13 @@ func (m *TailedSelect) Decode(b []byte) (int, error) {
 	case 1:
 		n, err := m.Case1.Decode(kindCaseBytes)
 		if err != nil {
-			return 0, codec.Within(err, "TailedSelect", "case_1", len(in)-len(b)-len(kindCaseBytes))
+			return 0, codec.Inside(codec.Within(err, "TailedSelect", "case_1", len(in)-len(b)-len(kindCaseBytes)))
 		}
 		kindCaseBytes = kindCaseBytes[n:]
 	case 2:
 		n, err := m.Case2.Decode(kindCaseBytes)
 		if err != nil {
-			return 0, codec.Within(err, "TailedSelect", "case_2", len(in)-len(b)-len(kindCaseBytes))
+			return 0, codec.Inside(codec.Within(err, "TailedSelect", "case_2", len(in)-len(b)-len(kindCaseBytes)))
 		}
 		kindCaseBytes = kindCaseBytes[n:]
 	default:
@@ -2471,7 +2471,7 @@ func (m *Elsewhere) Decode(b []byte) (int, error) {
 		list2 = codec.Extend(list2)
 		n, err := list2[len(list2)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Elsewhere", codec.Index("others", len(list2)-1), len(in)-len(b)-len(othersBytes)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Elsewhere", codec.Index("others", len(list2)-1), len(in)-len(b)-len(othersBytes)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -2485,7 +2485,7 @@ func (m *Elsewhere) Decode(b []byte) (int, error) {
 func (*Elsewhere) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Elsewhere", "length", at, len(b), 2)
+		return codec.Lacking(codec.Short("Elsewhere", "length", at, len(b), 2), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("Elsewhere", "n", at+2, len(b)-2, 1)
 	}
@@ -2614,16 +2614,16 @@ func (m *Self) Decode(b []byte) (int, error) {
 	in = in[:length]
 	k, n := codec.Varint(b)
 	if n <= 0 || n != codec.VarintSize(k) {
-		return 0, codec.BadVarint("Self", "count", 3, len(b), n)
+		return 0, codec.Inside(codec.BadVarint("Self", "count", 3, len(b), n))
 	}
 	count := k
 	b = b[n:]
 	if len(b) < 2 {
-		return 0, codec.Short("Self", "items", len(in)-len(b), len(b), 2)
+		return 0, codec.Inside(codec.Short("Self", "items", len(in)-len(b), len(b), 2))
 	}
 	n = int(binary.BigEndian.Uint16(b[0:2]))
 	if len(b)-2 < n {
-		return 0, codec.Short("Self", "items", len(in)-len(b), len(b)-2, n)
+		return 0, codec.Inside(codec.Short("Self", "items", len(in)-len(b), len(b)-2, n))
 	}
 	rest := b[2 : 2+n]
 	b = b[2+n:]
@@ -2632,7 +2632,7 @@ func (m *Self) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Self", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Self", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -2654,7 +2654,7 @@ func (m *Self) Decode(b []byte) (int, error) {
 func (*Self) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Self", "version", at, len(b), 1)
+		return codec.Lacking(codec.Short("Self", "version", at, len(b), 1), 3-len(b))
 	case b[0] != 4:
 		return codec.Fail("Self", "version", at, codec.ErrConst)
 	case len(b) < 3:
@@ -2889,11 +2889,11 @@ func (m *Words) Decode(b []byte) (int, error) {
 func (*Words) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Words", "version", at, len(b), 1)
+		return codec.Lacking(codec.Short("Words", "version", at, len(b), 1), 4-len(b))
 	case b[0]>>4 != 4:
 		return codec.Fail("Words", "version", at, codec.ErrConst)
 	case len(b) < 3:
-		return codec.Short("Words", "total", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("Words", "total", at+1, len(b)-1, 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Words", "ttl", at+3, len(b)-3, 1)
 	}
@@ -3122,13 +3122,13 @@ func (m *Body) Decode(b []byte) (int, error) {
 	case 1:
 		n, err := m.Case1.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Body", "case_1", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Body", "case_1", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	case 2:
 		n, err := m.Case2.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Body", "case_2", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Body", "case_2", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	default:
@@ -3152,7 +3152,7 @@ func (m *Body) Decode(b []byte) (int, error) {
 func (*Body) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 3:
-		return codec.Short("Body", "length", at, len(b), 3)
+		return codec.Lacking(codec.Short("Body", "length", at, len(b), 3), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Body", "kind", at+3, len(b)-3, 1)
 	}
@@ -3243,7 +3243,7 @@ func (m *BodyCase2) Decode(b []byte) (int, error) {
 func (*BodyCase2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("BodyCase2", "a", at, len(b), 2)
+		return codec.Lacking(codec.Short("BodyCase2", "a", at, len(b), 2), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("BodyCase2", "b", at+2, len(b)-2, 1)
 	}
@@ -3358,13 +3358,13 @@ func (m *Kept) Decode(b []byte) (int, error) {
 	case on == 1:
 		n, err := m.First.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Kept", "first", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Kept", "first", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	case on == 2, on >= 16 && on <= 31:
 		n, err := m.Second.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Kept", "second", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Kept", "second", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	default:
@@ -3383,7 +3383,7 @@ func (m *Kept) Decode(b []byte) (int, error) {
 func (*Kept) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Kept", "type", at, len(b), 2)
+		return codec.Lacking(codec.Short("Kept", "type", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Kept", "length", at+2, len(b)-2, 2)
 	}
@@ -3496,7 +3496,7 @@ func (m *KeptFixed) Decode(b []byte) (int, error) {
 	switch m.Type {
 	case WideFirst:
 		if len(bodyBytes) < 4 {
-			return 0, codec.Short("KeptFixed", "first", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 4)
+			return 0, codec.Inside(codec.Short("KeptFixed", "first", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 4))
 		}
 		m.First = binary.BigEndian.Uint32(bodyBytes[0:4])
 		bodyBytes = bodyBytes[4:]
@@ -3516,7 +3516,7 @@ func (m *KeptFixed) Decode(b []byte) (int, error) {
 func (*KeptFixed) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("KeptFixed", "type", at, len(b), 2)
+		return codec.Lacking(codec.Short("KeptFixed", "type", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("KeptFixed", "length", at+2, len(b)-2, 2)
 	}
@@ -3774,7 +3774,7 @@ func (m *Refusing) Decode(b []byte) (int, error) {
 	case 1:
 		n, err := m.Case1.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Refusing", "case_1", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Refusing", "case_1", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	case 2:
@@ -3791,7 +3791,7 @@ func (m *Refusing) Decode(b []byte) (int, error) {
 func (*Refusing) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Refusing", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("Refusing", "type", at, len(b), 1), 2-len(b))
 	case len(b) < 2:
 		return codec.Short("Refusing", "size", at+1, len(b)-1, 1)
 	}
@@ -4558,9 +4558,9 @@ func (m *Signed) Decode(b []byte) (int, error) {
 func (*Signed) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Short("Signed", "key", at, len(b), 8)
+		return codec.Lacking(codec.Short("Signed", "key", at, len(b), 8), 14-len(b))
 	case len(b) < 12:
-		return codec.Short("Signed", "magic", at+8, len(b)-8, 4)
+		return codec.Lacking(codec.Short("Signed", "magic", at+8, len(b)-8, 4), 14-len(b))
 	case string(b[8:12]) != "wire":
 		return codec.Fail("Signed", "magic", at+8, codec.ErrConst)
 	case len(b) < 14:
@@ -4667,7 +4667,7 @@ func (m *Secrets) Decode(b []byte) (int, error) {
 	for len(rest) > 0 {
 		list = codec.Extend(list)
 		if len(rest) < 2 {
-			return 0, codec.Short("Secrets", codec.Index("pins", len(list)-1), len(in)-len(b)-len(rest), len(rest), 2)
+			return 0, codec.Inside(codec.Short("Secrets", codec.Index("pins", len(list)-1), len(in)-len(b)-len(rest), len(rest), 2))
 		}
 		list[len(list)-1] = Pin(rest[:2])
 		rest = rest[2:]
@@ -4785,7 +4785,7 @@ func (m *SumInternet) Decode(b []byte) (int, error) {
 func (*SumInternet) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("SumInternet", "a", at, len(b), 1)
+		return codec.Lacking(codec.Short("SumInternet", "a", at, len(b), 1), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("SumInternet", "sum", at+1, len(b)-1, 2)
 	}
@@ -4925,9 +4925,9 @@ func (m *Sums) Decode(b []byte) (int, error) {
 func (*Sums) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 4:
-		return codec.Short("Sums", "crc", at, len(b), 4)
+		return codec.Lacking(codec.Short("Sums", "crc", at, len(b), 4), 28-len(b))
 	case len(b) < 12:
-		return codec.Short("Sums", "digest", at+4, len(b)-4, 8)
+		return codec.Lacking(codec.Short("Sums", "digest", at+4, len(b)-4, 8), 28-len(b))
 	case len(b) < 28:
 		return codec.Short("Sums", "old", at+12, len(b)-12, 16)
 	}
@@ -5130,7 +5130,7 @@ func (m *Tree) decode(b []byte, depth int) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].decode(rest, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "Tree", codec.Index("children", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Tree", codec.Index("children", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -5271,7 +5271,7 @@ func (m *Grove) decode(b []byte, depth int) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].decode(rest, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "Grove", codec.Index("inner", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Grove", codec.Index("inner", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -5388,7 +5388,7 @@ func (m *Forest) decode(b []byte, depth int) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].decode(rest, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "Forest", codec.Index("groves", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Forest", codec.Index("groves", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -5613,7 +5613,7 @@ func (m *ChoiceCase1) Decode(b []byte) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "ChoiceCase1", codec.Index("list", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "ChoiceCase1", codec.Index("list", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -5776,7 +5776,7 @@ func (m *NestedPoint) Decode(b []byte) (int, error) {
 func (*NestedPoint) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("NestedPoint", "x", at, len(b), 1)
+		return codec.Lacking(codec.Short("NestedPoint", "x", at, len(b), 1), 2-len(b))
 	case len(b) < 2:
 		return codec.Short("NestedPoint", "y", at+1, len(b)-1, 1)
 	}
@@ -6067,11 +6067,11 @@ func (m *Names) Decode(b []byte) (int, error) {
 func (*Names) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Names", "type", at, len(b), 1)
+		return codec.Lacking(codec.Short("Names", "type", at, len(b), 1), 4-len(b))
 	case len(b) < 2:
-		return codec.Short("Names", "range", at+1, len(b)-1, 1)
+		return codec.Lacking(codec.Short("Names", "range", at+1, len(b)-1, 1), 4-len(b))
 	case len(b) < 3:
-		return codec.Short("Names", "len", at+2, len(b)-2, 1)
+		return codec.Lacking(codec.Short("Names", "len", at+2, len(b)-2, 1), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Names", "p", at+3, len(b)-3, 1)
 	}
@@ -6244,7 +6244,7 @@ func (m *Message) Decode(b []byte) (int, error) {
 func (*Message) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Message", "step", at, len(b), 1)
+		return codec.Lacking(codec.Short("Message", "step", at, len(b), 1), 2-len(b))
 	case len(b) < 2:
 		return codec.Short("Message", "n", at+1, len(b)-1, 1)
 	}
@@ -6392,7 +6392,7 @@ func (m *Hello) Decode(b []byte) (int, error) {
 		list[len(list)-1].MessageStep = m.MessageStep
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Hello", codec.Index("pieces", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Hello", codec.Index("pieces", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -7197,7 +7197,7 @@ func (m *OuterHello2) Decode(b []byte) (int, error) {
 func (*OuterHello2) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("OuterHello2", "y", at, len(b), 1)
+		return codec.Lacking(codec.Short("OuterHello2", "y", at, len(b), 1), 2-len(b))
 	case len(b) < 2:
 		return codec.Short("OuterHello2", "z", at+1, len(b)-1, 1)
 	}
@@ -7334,7 +7334,7 @@ func (m *Box) Decode(b []byte) (int, error) {
 		m.Piece.MessageStep = m.MessageStep
 		n, err := m.Piece.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "Box", "piece", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "Box", "piece", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	case KindNothing:
@@ -7354,7 +7354,7 @@ func (m *Box) Decode(b []byte) (int, error) {
 func (*Box) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 2:
-		return codec.Short("Box", "kind", at, len(b), 2)
+		return codec.Lacking(codec.Short("Box", "kind", at, len(b), 2), 4-len(b))
 	case len(b) < 4:
 		return codec.Short("Box", "body_length", at+2, len(b)-2, 2)
 	}
@@ -7499,13 +7499,13 @@ func (m *MlsBox) Decode(b []byte) (int, error) {
 	case KindPiece:
 		n, err := m.Piece.Decode(bodyBytes)
 		if err != nil {
-			return 0, codec.Within(err, "MlsBox", "piece", len(in)-len(b)-len(bodyBytes))
+			return 0, codec.Inside(codec.Within(err, "MlsBox", "piece", len(in)-len(b)-len(bodyBytes)))
 		}
 		bodyBytes = bodyBytes[n:]
 	case KindNothing:
 	default:
 		if len(bodyBytes) < 1 {
-			return 0, codec.Short("MlsBox", "code", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 1)
+			return 0, codec.Inside(codec.Short("MlsBox", "code", len(in)-len(b)-len(bodyBytes), len(bodyBytes), 1))
 		}
 		m.Code = bodyBytes[0]
 		bodyBytes = bodyBytes[1:]
@@ -7524,7 +7524,7 @@ func (m *MlsBox) Decode(b []byte) (int, error) {
 func (*MlsBox) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("MlsBox", "n", at, len(b), 1)
+		return codec.Lacking(codec.Short("MlsBox", "n", at, len(b), 1), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("MlsBox", "kind", at+1, len(b)-1, 2)
 	}
@@ -7638,7 +7638,7 @@ func (m *Boxes) Decode(b []byte) (int, error) {
 		list[len(list)-1].MessageStep = m.MessageStep
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
-			return 0, codec.Within(err, "Boxes", codec.Index("boxes", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "Boxes", codec.Index("boxes", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -7750,7 +7750,7 @@ func (m *Holder) Decode(b []byte) (int, error) {
 func (*Holder) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Holder", "step", at, len(b), 1)
+		return codec.Lacking(codec.Short("Holder", "step", at, len(b), 1), 3-len(b))
 	case len(b) < 3:
 		return codec.Short("Holder", "x", at+1, len(b)-1, 2)
 	}
@@ -8031,7 +8031,7 @@ func (m *LoopLeaf) decode(b []byte, depth int) (int, error) {
 		list = codec.Extend(list)
 		n, err := list[len(list)-1].decode(rest, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "LoopLeaf", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest))
+			return 0, codec.Inside(codec.Within(err, "LoopLeaf", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
 		}
 		rest = rest[n:]
 	}
@@ -8182,13 +8182,13 @@ func (m *LoopItem) decode(b []byte, depth int) (int, error) {
 	case 1:
 		n, err := m.Case1.decode(dataBytes, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "LoopItem", "case_1", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "LoopItem", "case_1", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	case 2:
 		n, err := m.Case2.decode(dataBytes, depth+1)
 		if err != nil {
-			return 0, codec.Within(err, "LoopItem", "case_2", len(in)-len(b)-len(dataBytes))
+			return 0, codec.Inside(codec.Within(err, "LoopItem", "case_2", len(in)-len(b)-len(dataBytes)))
 		}
 		dataBytes = dataBytes[n:]
 	default:
@@ -8563,11 +8563,11 @@ func (m *Bytes) Decode(b []byte) (int, error) {
 func (*Bytes) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Short("Bytes", "before", at, len(b), 1)
+		return codec.Lacking(codec.Short("Bytes", "before", at, len(b), 1), 8-len(b))
 	case len(b) < 3:
-		return codec.Short("Bytes", "pair", at+1, len(b)-1, 2)
+		return codec.Lacking(codec.Short("Bytes", "pair", at+1, len(b)-1, 2), 8-len(b))
 	case len(b) < 6:
-		return codec.Short("Bytes", "three", at+3, len(b)-3, 3)
+		return codec.Lacking(codec.Short("Bytes", "three", at+3, len(b)-3, 3), 8-len(b))
 	case len(b) < 8:
 		return codec.Short("Bytes", "after", at+6, len(b)-6, 2)
 	}
@@ -8587,5 +8587,181 @@ func (m *Bytes) appendText(b []byte) []byte {
 	b = codec.AppendBytes(b, m.Three[:])
 	b = append(b, ", after: "...)
 	b = codec.AppendUint(b, uint64(m.After))
+	return append(b, '}')
+}
+
+// A length in front, as on TCP.
+type Framed struct {
+	Items []FramedItem
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Framed) Size() int {
+	return 2 + 5*len(m.Items)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Framed) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Framed) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Framed) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	length := 5 * len(m.Items)
+	if length > 65535 {
+		return b[:start], codec.Above("Framed", "length", len(b)-start, uint64(length), 65535)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(length))
+	for i := range m.Items {
+		if b, err = m.Items[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Framed", codec.Index("items", i), len(b)-start)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Framed) UnmarshalBinary(b []byte) error {
+	*m = Framed{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Framed", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Framed from the front of b and returns how many bytes it took.
+func (m *Framed) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 2 {
+		return 0, codec.Short("Framed", "length", 0, len(b), 2)
+	}
+	length := uint64(binary.BigEndian.Uint16(b[0:2]))
+	b = b[2:]
+	if length > uint64(len(b)) {
+		return 0, codec.ShortBy("Framed", "items", 2, len(b), length)
+	}
+	itemsBytes := b[:length]
+	b = b[length:]
+	rest := itemsBytes[:len(itemsBytes)]
+	itemsBytes = itemsBytes[len(itemsBytes):]
+	list := m.Items[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		n, err := list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Inside(codec.Within(err, "Framed", codec.Index("items", len(list)-1), len(in)-len(b)-len(itemsBytes)-len(rest)))
+		}
+		rest = rest[n:]
+	}
+	m.Items = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Framed) String() string { return string(m.appendText(nil)) }
+
+func (m *Framed) appendText(b []byte) []byte {
+	b = append(b, "Framed{"...)
+	b = append(b, "items: "...)
+	b = append(b, '[')
+	for i := range m.Items {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = m.Items[i].appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A FramedItem is a struct of the protocol.
+type FramedItem struct {
+	Kind  uint8
+	Value uint32
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *FramedItem) Size() int {
+	return 5
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *FramedItem) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *FramedItem) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *FramedItem) encode(b []byte) ([]byte, error) {
+	b = append(b, m.Kind)
+	b = binary.BigEndian.AppendUint32(b, m.Value)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *FramedItem) UnmarshalBinary(b []byte) error {
+	*m = FramedItem{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("FramedItem", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a FramedItem from the front of b and returns how many bytes it took.
+func (m *FramedItem) Decode(b []byte) (int, error) {
+	if len(b) < 5 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[5]byte)(b)
+	m.Kind = p[0]
+	m.Value = binary.BigEndian.Uint32(p[1:5])
+	return 5, nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*FramedItem) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Lacking(codec.Short("FramedItem", "kind", at, len(b), 1), 5-len(b))
+	case len(b) < 5:
+		return codec.Short("FramedItem", "value", at+1, len(b)-1, 4)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *FramedItem) String() string { return string(m.appendText(nil)) }
+
+func (m *FramedItem) appendText(b []byte) []byte {
+	b = append(b, "FramedItem{"...)
+	b = append(b, "kind: "...)
+	b = codec.AppendUint(b, uint64(m.Kind))
+	b = append(b, ", value: "...)
+	b = codec.AppendUint(b, uint64(m.Value))
 	return append(b, '}')
 }

@@ -62,6 +62,7 @@ var all = map[string]func() message{
 	"LoopLeaf": func() message { return new(LoopLeaf) }, "LoopItem": func() message { return new(LoopItem) },
 	"LoopNode": func() message { return new(LoopNode) }, "LoopItemCase2": func() message { return new(LoopItemCase2) },
 	"GapPair": func() message { return new(GapPair) }, "Bytes": func() message { return new(Bytes) },
+	"Framed": func() message { return new(Framed) }, "FramedItem": func() message { return new(FramedItem) },
 	"HolderDeepHello": func() message { return new(HolderDeepHello) },
 }
 
@@ -151,6 +152,41 @@ func check(t *testing.T, s *types.Struct, params map[string]uint64, in []byte) {
 	}
 }
 
+// stream lets bytes arrive as a decoder asks for them.
+func stream(t *testing.T, s *types.Struct, params map[string]uint64, in []byte) {
+	t.Helper()
+	for have := 0; ; {
+		n, err := given(s, params).Decode(in[:have])
+		if err == nil && n == len(in) {
+			return
+		}
+		more, ok := codec.Missing(err)
+		if !ok || have+more > len(in) {
+			t.Fatalf("%s: %x: after %d bytes it asks for %d more, %v", s.Name, in, have, more, err)
+		}
+		have += more
+	}
+}
+
+// TestMissing: a header is asked for as a whole, then what its length says. What
+// ends too early inside bytes that are all there is wrong for good.
+func TestMissing(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want int
+		ok   bool
+	}{
+		{"", 2, true}, {"\x00", 1, true}, {"\x00\x05", 5, true}, {"\x00\x05\x01\x02\x03", 2, true},
+		{"\x00\x00", 0, false},         // a whole message
+		{"\x00\x02\x00\x01", 0, false}, // a body that needs more bytes than its length gives it
+	} {
+		_, err := new(Framed).Decode([]byte(c.in))
+		if n, ok := codec.Missing(err); n != c.want || ok != c.ok {
+			t.Errorf("%x: %d bytes are missing, %t, want %d, %t: %v", c.in, n, ok, c.want, c.ok, err)
+		}
+	}
+}
+
 // TestAgreesWithInterpreter: samples of each type, cut at each byte, with bytes
 // behind them, and with bytes changed.
 func TestAgreesWithInterpreter(t *testing.T) {
@@ -173,6 +209,9 @@ func TestAgreesWithInterpreter(t *testing.T) {
 					check(t, s, params, in)
 					if len(in) > 2000 {
 						in = in[:2000]
+					}
+					if !s.Greedy && len(in) == len(sample.Bytes) {
+						stream(t, s, params, in)
 					}
 					for n := range min(len(in), 300) {
 						check(t, s, params, in[:n])
