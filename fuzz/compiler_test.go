@@ -125,7 +125,8 @@ func interpret(t *testing.T, p *types.Program, in []byte, text string) {
 			if err != nil {
 				continue // a derived length that can't say it
 			}
-			w, err := interp.DecodeAll(s, b)
+			params := interp.Params(s, v)
+			w, err := interp.DecodeAllWith(s, params, b)
 			if err != nil {
 				t.Fatalf("%s encodes to %x, which does not decode: %v\n%s%s", s.Name, b, err, interp.JSON(s, v), text)
 			}
@@ -133,10 +134,10 @@ func interpret(t *testing.T, p *types.Program, in []byte, text string) {
 				t.Fatalf("%s: %x\ngot  %swant %s%s", s.Name, b, interp.JSON(s, w), interp.JSON(s, v), text)
 			}
 			if len(b) > 0 && !s.Greedy {
-				cut(t, s, b, text)
+				cut(t, s, params, b, text)
 			}
 		}
-		v, n, err := interp.Decode(s, in)
+		v, n, err := interp.DecodeWith(s, interp.Params(s, interp.NewSampler(uint64(len(in)), 4).Struct(s)), in)
 		if err != nil {
 			continue
 		}
@@ -151,10 +152,10 @@ func interpret(t *testing.T, p *types.Program, in []byte, text string) {
 }
 
 // cut decodes the front of good bytes of a struct that says itself where it ends.
-func cut(t *testing.T, s *types.Struct, b []byte, text string) {
+func cut(t *testing.T, s *types.Struct, params map[string]uint64, b []byte, text string) {
 	t.Helper()
 	for _, n := range []int{0, len(b) / 2, len(b) - 1} {
-		_, err := interp.DecodeAll(s, b[:n])
+		_, err := interp.DecodeAllWith(s, params, b[:n])
 		e, ok := err.(*interp.Error)
 		if !ok || e.Reason != interp.Short {
 			t.Fatalf("%s: %x is cut, got %v\n%s", s.Name, b[:n], err, text)

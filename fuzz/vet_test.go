@@ -59,7 +59,7 @@ func understands(t *testing.T, writer, reader *types.Program, readerText, writer
 			continue
 		}
 		for _, sample := range vectors.Samples(s) {
-			if _, err := interp.DecodeAll(r, sample.Bytes); err != nil {
+			if _, err := interp.DecodeAllWith(r, interp.Params(s, sample.Value), sample.Bytes); err != nil {
 				t.Fatalf("vet sees no change, but %x is refused: %v\nwriter:\n%s\nreader:\n%s", sample.Bytes, err, writerText, readerText)
 			}
 		}
