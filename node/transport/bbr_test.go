@@ -23,6 +23,7 @@ func bbrOf(f *simFlow) *bbr { return f.r.cc.(*bbr) }
 // 80, 88, 62." The path carries at most 97.7 of its 100 besides IP's and UDP's heads.
 // NewReno shows what a controller that goes by losses makes of the same.
 func TestBBRColumns(t *testing.T) {
+	singleThreaded(t)
 	bursts, blackout := shortPath, shortPath
 	bursts.burstIn, bursts.burstEx = 0.005, 0.25
 	blackout.on, blackout.off = 5*time.Second, 2*time.Second
@@ -74,6 +75,7 @@ func TestBBRColumns(t *testing.T) {
 // machine, is not congested. Taking chance for a queue ends in a crawl: every cut of
 // the window lowers the rate that is measured, and so the next window.
 func TestBBRNoise(t *testing.T) {
+	singleThreaded(t)
 	for _, path := range []pathSpec{shortPath, longPath} {
 		for _, loss := range []float64{0, 0.01, 0.05} {
 			for _, noise := range []time.Duration{5 * ms, 10 * ms} {
@@ -101,6 +103,7 @@ func TestBBRNoise(t *testing.T) {
 // "At least 0.4 of its fair share for a CUBIC flow in the same queue of one BDP, at
 // most 2% self-inflicted drops."
 func TestBBRBesideCubic(t *testing.T) {
+	singleThreaded(t)
 	for _, p := range []pathSpec{
 		{rate: 100e6, delay: 10 * ms}, {rate: 20e6, delay: 10 * ms}, {rate: 50e6, delay: 50 * ms}, {rate: 10e6, delay: 25 * ms},
 	} {
@@ -132,6 +135,7 @@ func TestBBRBesideCubic(t *testing.T) {
 // Connections of our own that share a path share it evenly enough, also when one
 // of them comes late.
 func TestBBRsTogether(t *testing.T) {
+	singleThreaded(t)
 	s := newPathsim(shortPath)
 	var flows []*simFlow
 	for range 4 {
@@ -161,6 +165,7 @@ func TestBBRsTogether(t *testing.T) {
 
 // "Startup until three rounds without 25% growth, drain, then the cycle."
 func TestBBRPhases(t *testing.T) {
+	singleThreaded(t)
 	s := newPathsim(shortPath)
 	f := s.flow(newBBR(basePacket))
 	b := bbrOf(f)
@@ -200,6 +205,7 @@ func TestBBRPhases(t *testing.T) {
 // "ProbeRTT every 10 s only if the minimum was not refreshed (an idle chat
 // connection refreshes it for free)."
 func TestBBRProbeRTT(t *testing.T) {
+	singleThreaded(t)
 	quiet := func(s *pathsim, f *simFlow, d time.Duration) (times int, lasted time.Duration) {
 		was := false
 		for range d / ms {
@@ -258,6 +264,7 @@ func TestBBRProbeRTT(t *testing.T) {
 // the path taken for full, nor does bulk that follows begin at that rate. And bulk
 // that goes on after a pause goes on as fast as before.
 func TestBBRApplicationLimited(t *testing.T) {
+	singleThreaded(t)
 	s := newPathsim(shortPath)
 	f := s.flow(newBBR(basePacket))
 	f.left = 0
@@ -291,6 +298,7 @@ func TestBBRApplicationLimited(t *testing.T) {
 
 // Paths change under a connection.
 func TestBBRFollowsThePath(t *testing.T) {
+	singleThreaded(t)
 	for _, loss := range []float64{0, 0.01} {
 		t.Run(fmt.Sprint("narrower and wider, loss ", loss), func(t *testing.T) {
 			s := newPathsim(shortPath.losing(loss))
@@ -337,6 +345,7 @@ func TestBBRFollowsThePath(t *testing.T) {
 // After a silence of several probe timeouts little may be sent until something
 // comes back.
 func TestBBRPersistent(t *testing.T) {
+	singleThreaded(t)
 	s := newPathsim(shortPath)
 	f := s.flow(newBBR(basePacket))
 	s.run(2 * time.Second)
@@ -353,6 +362,7 @@ func TestBBRPersistent(t *testing.T) {
 
 // Losses that were only late packets leave no cap.
 func TestBBRSpurious(t *testing.T) {
+	singleThreaded(t)
 	b := newBBR(basePacket)
 	b.restraint.cap, b.restraint.peak = 100_000, 90_000
 	b.restraint.shrink(0, basePacket, 20*ms)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ import (
 // application got per second.
 func flood(t *testing.T, w *world, d time.Duration) float64 {
 	t.Helper()
-	got := 0
+	var got atomic.Int64
 	w.wg.Go(func() {
 		c, err := w.server.Accept(context.Background())
 		if err != nil {
@@ -29,7 +30,7 @@ func flood(t *testing.T, w *world, d time.Duration) float64 {
 		for err == nil {
 			var n int
 			n, err = s.Read(buf)
-			got += n
+			got.Add(int64(n))
 		}
 	})
 	c := w.dial(t)
@@ -42,7 +43,7 @@ func flood(t *testing.T, w *world, d time.Duration) float64 {
 	for err == nil {
 		_, err = s.Write(zeros)
 	}
-	return float64(got) / d.Seconds()
+	return float64(got.Load()) / d.Seconds()
 }
 
 // The columns of transport.md 3.2 through everything that a connection is, at a

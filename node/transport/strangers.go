@@ -156,4 +156,3 @@ func prefixOf(a netip.Addr) netip.Prefix {
 	p, _ := a.Prefix(bits)
 	return p
 }
-

@@ -1,0 +1,7 @@
+//go:build !race
+
+package transport
+
+import "testing"
+
+func singleThreaded(*testing.T) {}
