@@ -57,7 +57,8 @@ Flags, before the command:
   -server-state DIR    the state folder of a server on this machine ($XDG_STATE_HOME/sottod)
   -state DIR           where to keep keys, outbox and unread messages ($XDG_STATE_HOME/sotto)
   -timeout D           how long the end waits for messages that are not delivered yet (30s)
-  -relay               send everything by the server, nothing directly to other users
+  -relay               everything goes by the server, nothing directly from or to other users, who cannot learn
+                       this machine's address
   -version             print the version
 
 States of a message: queued (kept by the server for somebody offline, or in our outbox while there is no contact),

@@ -31,7 +31,7 @@ type Config struct {
 	Now      func() time.Time                                    // nil: time.Now
 	Patience time.Duration                                       // how long a login may take; 0: 30 s
 	Stretch  classic.Stretch                                     // weaker only in tests
-	Relay    bool                                                // never dial other users: all messages go by the server
+	Relay    bool                                                // all messages go by the server, in both directions; no other user learns our address
 }
 
 // patience is how long a login may take, with the puzzle and the password's

@@ -273,9 +273,14 @@ func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.Clien
 		return &NoAnswerError{Server: server, After: wait, Why: err}
 	}
 	in.control.SetDeadline(time.Now().Add(wait))
-	first := &wire.Signal{Type: wire.SignalTypeAck} // opens the stream
-	if err := chat.NewWriter(in.control).Item(first); err != nil {
-		return &NoAnswerError{Server: server, After: wait, Why: err}
+	signals := []wire.SignalType{wire.SignalTypeAck} // which opens the stream
+	if c.cfg.Relay {
+		signals = append(signals, wire.SignalTypeRelayOnly) // so our address is told to nobody
+	}
+	for _, s := range signals {
+		if err := chat.NewWriter(in.control).Item(&wire.Signal{Type: s}); err != nil {
+			return &NoAnswerError{Server: server, After: wait, Why: err}
+		}
 	}
 	in.reader = chat.NewReader(in.control, chat.MaxPush)
 	m6, err := in.reader.Frame()
