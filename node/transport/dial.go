@@ -55,12 +55,12 @@ func (e *Endpoint) dial(ctx context.Context, to netip.AddrPort, h Initiator) (*C
 	}
 	c.first = sha256.Sum256(first)
 	c.st.hs.launch(now, wire.PacketTypeHello, 0, first)
-	if !e.enter() {
-		return nil, ErrEndpointClosed
-	}
-	defer e.wg.Done()
 	if !e.conns.add(local, c) {
 		return nil, errors.New("transport: connection id taken") // one chance in 2^63
+	}
+	if e.isClosed() { // after adding: either we see that, or Close sees the connection
+		e.conns.remove(local)
+		return nil, ErrEndpointClosed
 	}
 	c.mu.Lock()
 	c.flush()
@@ -96,6 +96,10 @@ func (c *Conn) initiate(ctx context.Context, h Initiator) error {
 			whole, link = c.end.pathSizes(c.st.path.to)
 		}
 		c.mu.Lock()
+		if err := c.ended(); err != nil {
+			c.flush() // it was closed meanwhile
+			return err
+		}
 		c.st.whole, c.st.link = whole, link
 		c.st.advance(c.end.clock.now(), &m, reply, errors.Is(err, ErrDrop))
 		if err == nil && secrets != nil {

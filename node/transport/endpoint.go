@@ -130,6 +130,12 @@ func (e *Endpoint) Close() error {
 	return err
 }
 
+func (e *Endpoint) isClosed() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed
+}
+
 // enter counts a goroutine that works for the endpoint. It reports false if the
 // endpoint is closed.
 func (e *Endpoint) enter() bool {

@@ -578,3 +578,28 @@ func TestSlowInitiator(t *testing.T) {
 		}
 	})
 }
+
+// Close doesn't wait for somebody who dials, and nobody dials for ever.
+func TestCloseWhileDialling(t *testing.T) {
+	for wait := range 30 {
+		simulate(t, uint64(wait), quick, func(t *testing.T, w *world) {
+			w.serve()
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() {
+					time.Sleep(time.Duration(i) * 5 * time.Millisecond)
+					c, err := w.client.Dial(context.Background(), serverAt, &toyInitiator{think: time.Duration(i%3) * 20 * time.Millisecond})
+					if err == nil {
+						<-c.Done()
+					}
+				})
+			}
+			time.Sleep(time.Duration(wait) * 3 * time.Millisecond)
+			w.client.Close()
+			wg.Wait()
+			if n := len(w.client.conns.all()); n != 0 {
+				t.Errorf("%d connections left after Close", n)
+			}
+		})
+	}
+}

@@ -86,6 +86,11 @@ func (s *strangers) admit(io internet.PacketIO, now instant, from netip.AddrPort
 		s.leave(c)
 		return nil
 	}
+	if e.isClosed() {
+		e.conns.remove(local)
+		s.leave(c)
+		return nil
+	}
 	e.count.begun.Add(1)
 	return c.handshakePacket(now, from, len(b), p, k)
 }
