@@ -155,16 +155,17 @@ function cursor:ends(name, stop)
   self.stop = stop
 end
 
--- under runs body with a subtree of the tree.
-function cursor:under(field, body)
+-- under runs body with a subtree of the tree, and with what else it is given, and returns what it does.
+function cursor:under(field, body, given)
   local from, tree = self.pos, self.tree
   local item = tree:add(field, self.tvb(math.floor(from / 8), 0))
   self.tree = item
-  body(self)
+  local v = body(self, given)
   if self.pos > from then
     item:set_len(math.ceil(self.pos / 8) - math.floor(from / 8))
   end
   self.tree = tree
+  return v
 end
 
 -- pad skips to the next multiple of n bytes, counted from the bit where the struct began.
@@ -889,6 +890,7 @@ function structs.Packet(c)
   c:bytes(f["packet.tag"], "tag", 16)
   c:done("Packet")
   c.stop = outer
+  return v
 end
 
 function structs.PadSegment(c)
@@ -1025,6 +1027,7 @@ function structs.Segment(c)
   else
     malformed("type selects nothing")
   end
+  return v
 end
 
 function structs.PacketKeyInfo(c)
@@ -1238,6 +1241,7 @@ function structs.KeyFile(c)
     malformed("kind selects nothing")
   end
   c:bytes(f["keyfile.checksum"], "checksum", 8)
+  return v
 end
 
 function structs.ServerKeyFile(c)
@@ -1250,6 +1254,7 @@ function structs.ServerKeyFile(c)
   else
     malformed("box selects nothing")
   end
+  return v
 end
 
 function structs.ServerSecrets(c)
@@ -1440,6 +1445,7 @@ function structs.LoginMark(c)
   else
     malformed("kind selects nothing")
   end
+  return v
 end
 
 function structs.MarkM3(c)
@@ -1552,6 +1558,7 @@ function structs.NetAddress(c)
     malformed("family selects nothing")
   end
   c:number(f["netaddress.port"], "port", 16)
+  return v
 end
 
 function structs.Request(c)
@@ -1568,6 +1575,7 @@ function structs.Request(c)
   else
     c:bytes(f["request.unknown"], "unknown", c:left() / 8)
   end
+  return v
 end
 
 function structs.ListRequest(c)
@@ -1611,6 +1619,7 @@ function structs.Reply(c)
   else
     c:bytes(f["reply.unknown"], "unknown", c:left() / 8)
   end
+  return v
 end
 
 function structs.Refused(c)
@@ -1651,6 +1660,7 @@ function structs.LocateReply(c)
   else
     malformed("state selects nothing")
   end
+  return v
 end
 
 function structs.NotLocated(c)
@@ -1691,6 +1701,7 @@ function structs.Push(c)
   else
     c:bytes(f["push.unknown"], "unknown", c:left() / 8)
   end
+  return v
 end
 
 function structs.Deliver(c)
@@ -1758,6 +1769,7 @@ function structs.Signal(c)
   else
     c:bytes(f["signal.unknown"], "unknown", c:left() / 8)
   end
+  return v
 end
 
 function structs.MailboxAck(c)
@@ -1781,6 +1793,7 @@ function structs.PeerItem(c)
   else
     c:bytes(f["peeritem.unknown"], "unknown", c:left() / 8)
   end
+  return v
 end
 
 function structs.PeerEnvelope(c)
@@ -1885,6 +1898,7 @@ function structs.StoreOp(c)
   else
     malformed("kind selects nothing")
   end
+  return v
 end
 
 function structs.StoreBatch(c)

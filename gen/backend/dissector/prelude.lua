@@ -150,16 +150,17 @@ function cursor:ends(name, stop)
   self.stop = stop
 end
 
--- under runs body with a subtree of the tree.
-function cursor:under(field, body)
+-- under runs body with a subtree of the tree, and with what else it is given, and returns what it does.
+function cursor:under(field, body, given)
   local from, tree = self.pos, self.tree
   local item = tree:add(field, self.tvb(math.floor(from / 8), 0))
   self.tree = item
-  body(self)
+  local v = body(self, given)
   if self.pos > from then
     item:set_len(math.ceil(self.pos / 8) - math.floor(from / 8))
   end
   self.tree = tree
+  return v
 end
 
 -- pad skips to the next multiple of n bytes, counted from the bit where the struct began.

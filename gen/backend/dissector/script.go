@@ -20,7 +20,7 @@ var register string
 // what people see. A datagram is a root on the given UDP port unless the preference says otherwise. extra is Lua that
 // shows what the types don't say, and may use all that stands before it: the fields f, the structs, and inside.
 func Script(p *types.Program, proto, title, root string, port int, extra string) []byte {
-	w := &script{}
+	w := &script{inside: asked(p)}
 	var names []string
 	for _, f := range p.Files {
 		names = append(names, path.Base(f.Name))
@@ -68,6 +68,37 @@ func Script(p *types.Program, proto, title, root string, port int, extra string)
 type script struct {
 	bytes.Buffer
 	indent int
+	given  string                // what the field that is being written gives to the struct in it
+	inside map[*types.Field]bool // fields that are asked for from outside their struct
+}
+
+// asked finds the fields that others ask for from outside their struct.
+func asked(p *types.Program) map[*types.Field]bool {
+	inside := map[*types.Field]bool{}
+	add := func(f *types.Field) {
+		for _, p := range f.Path {
+			inside[p] = true
+		}
+	}
+	for _, s := range p.Structs() {
+		for _, m := range s.Members {
+			if sel, ok := m.(*types.Select); ok {
+				add(sel.On)
+			}
+		}
+		for f := range s.AllFields() {
+			if f.If != nil {
+				add(f.If.Field)
+			}
+			for _, b := range f.Binds {
+				add(b.From)
+			}
+			if v, ok := types.Resolve(f.Type).(*types.Vector); ok && v.Length.Kind == types.ByParam {
+				add(v.Length.By)
+			}
+		}
+	}
+	return inside
 }
 
 func (w *script) line(format string, args ...any) {

@@ -37,8 +37,8 @@ func (t *tree) fields(s *types.Struct, v *interp.Value) {
 		byName[f.Name] = f
 	}
 	for _, f := range v.Fields {
-		if f.Name != "" { // padding
-			t.value(key(s, f.Name), byName[f.Name].Type, f.Value)
+		if d := byName[f.Name]; d != nil { // neither padding nor a parameter
+			t.value(key(s, f.Name), d.Type, f.Value)
 		}
 	}
 }

@@ -11,13 +11,20 @@ import (
 // that lengths ask for.
 func (w *script) structure(s *types.Struct) {
 	w.line("")
-	w.line("function structs.%s(c)", s.Name)
+	args := "c"
+	if len(s.Params) > 0 {
+		args = "c, v" // what the holder gives it
+	}
+	w.line("function structs.%s(%s)", s.Name, args)
 	w.in(func() {
-		need := needs(s)
+		need := w.needs(s)
 		if need.start {
 			w.line("local start = c.pos")
 		}
-		if len(need.number) > 0 {
+		switch {
+		case len(s.Params) > 0:
+			w.line("v = v or {}")
+		case len(need.number) > 0:
 			w.line("local v = {}")
 		}
 		if len(need.size) > 0 {
@@ -33,6 +40,9 @@ func (w *script) structure(s *types.Struct) {
 			w.line("c:done(%q)", s.Name)
 			w.line("c.stop = outer")
 		}
+		if len(need.number) > 0 {
+			w.line("return v")
+		}
 	})
 	w.line("end")
 }
@@ -44,12 +54,12 @@ type wanted struct {
 	size   map[types.Member]bool
 }
 
-func needs(s *types.Struct) wanted {
+func (w *script) needs(s *types.Struct) wanted {
 	n := wanted{start: s.Length != nil, number: map[*types.Field]bool{}, size: map[types.Member]bool{}}
 	for _, m := range s.Members {
 		switch m := m.(type) {
 		case *types.Select:
-			n.number[m.On] = true
+			n.value(m.On)
 			n.of(m.ConfinedBy, m)
 		case *types.Pad:
 			n.start = true
@@ -58,16 +68,63 @@ func needs(s *types.Struct) wanted {
 	for f := range s.AllFields() {
 		n.of(f.ConfinedBy, f)
 		if f.If != nil {
-			n.number[f.If.Field] = true
+			n.value(f.If.Field)
 		}
-		if v, ok := types.Resolve(f.Type).(*types.Vector); ok && v.Length.Kind == types.ByField {
+		for _, b := range f.Binds {
+			n.value(b.From)
+		}
+		v, ok := types.Resolve(f.Type).(*types.Vector)
+		switch {
+		case ok && v.Length.Kind == types.ByField:
 			n.of(v.Length.By, f)
+		case ok && v.Length.Kind == types.ByParam:
+			n.value(v.Length.By)
+		}
+		if w.inside[f] {
+			n.number[f] = true
 		}
 	}
 	if s.Length != nil {
 		n.of(s.Length, nil)
 	}
 	return n
+}
+
+// value notes that the number in f is asked for.
+func (n *wanted) value(f *types.Field) {
+	switch {
+	case f.Path != nil:
+		n.number[f.Path[0]] = true
+	case f.Const == nil:
+		n.number[f] = true
+	}
+}
+
+// number is the expression for the number in a field that stands before, a parameter, or a field inside one before.
+func number(f *types.Field) string {
+	switch {
+	case f.Const != nil:
+		return fmt.Sprint(f.Const.Number)
+	case f.Path != nil:
+		expr := "v"
+		for _, p := range f.Path {
+			expr += fmt.Sprintf("[%q]", p.Name)
+		}
+		return expr
+	}
+	return fmt.Sprintf("v[%q]", f.Name)
+}
+
+// given is the table of what a field gives to the struct that lies in it, as a further argument; or nothing.
+func given(f *types.Field) string {
+	if len(f.Binds) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, b := range f.Binds {
+		parts = append(parts, fmt.Sprintf("[%q] = %s", b.To.Name, number(b.From)))
+	}
+	return ", {" + strings.Join(parts, ", ") + "}"
 }
 
 // of notes what the size of m needs, which stands in the field by.
@@ -154,7 +211,7 @@ func (w *script) arms(s *types.Struct, sel *types.Select, need wanted) {
 	for _, a := range sel.Arms {
 		var conds []string
 		for _, l := range a.Labels {
-			x := fmt.Sprintf("v[%q]", sel.On.Name)
+			x := number(sel.On)
 			if l.Value == l.Last {
 				conds = append(conds, fmt.Sprintf("%s == %d", x, l.Value))
 			} else {
@@ -192,7 +249,7 @@ func (w *script) one(s *types.Struct, f *types.Field, need wanted) {
 		if f.If.Not {
 			op = "=="
 		}
-		w.line("if v[%q] %s 0 then", f.If.Field.Name, op)
+		w.line("if %s %s 0 then", number(f.If.Field), op)
 		w.indent++
 		defer func() {
 			w.indent--
@@ -212,7 +269,9 @@ func (w *script) one(s *types.Struct, f *types.Field, need wanted) {
 			w.line("%sc:low(f[%q], %q, %d)", into, key(s, f.Name), f.Name, f.Type.Size().Max)
 			return
 		}
+		w.given = given(f)
 		w.value(key(s, f.Name), f.Name, f.Type, into)
+		w.given = ""
 	})
 	if s.Length == f {
 		w.line("c:ends(%q, start + 8 * (%s))", f.Name, solve(f, nil))
@@ -237,7 +296,7 @@ func (w *script) value(k, name string, t types.Type, into string) {
 		w.in(func() { w.value(k, name, t.Elem, "") })
 		w.line("end")
 	case *types.Struct:
-		w.line("c:under(f[%q], structs.%s)", k, t.Name)
+		w.line("%sc:under(f[%q], structs.%s%s)", into, k, t.Name, w.given)
 	case *types.Extern:
 		w.line("c:bytes(f[%q], %q, c:left() / 8)", k, name)
 		w.line("malformed(\"only Go code knows where a %s ends\")", t.Name)
@@ -248,6 +307,8 @@ func (w *script) value(k, name string, t types.Type, into string) {
 			size = fmt.Sprint(t.Length.Min)
 		case types.Greedy:
 			size = "c:left() / 8"
+		case types.ByParam:
+			size = fmt.Sprintf("(%s or malformed(%q))", number(t.Length.By), "nothing says how long "+name+" is")
 		case types.Prefixed:
 			w.line("do")
 			w.indent++

@@ -68,6 +68,9 @@ func compare(t *testing.T, tshark string, p *types.Program) {
 	var want [][]dissector.Shown
 	var packets [][]byte
 	for i, s := range p.Structs() {
+		if len(s.Params) > 0 {
+			continue // nobody would give it what it needs
+		}
 		port := 20000 + i
 		ports = append(ports, fmt.Sprintf("%d:%s", port, s.Name))
 		for _, sample := range vectors.Samples(s) {
