@@ -161,7 +161,7 @@ func (w *writer) vector(t *types.Vector) {
 		w.typ(l.Prefix)
 	case types.Greedy:
 		w.printf("the rest")
-	case types.ByField:
+	case types.ByField, types.ByParam:
 		w.printf("%s as a field says", unit)
 	}
 	switch {

@@ -30,9 +30,9 @@ func fieldCells(f *types.Field) []cell {
 		c.note = c.tiny
 	}
 	if f.If != nil {
-		c.note = "if " + f.If.Field.Name
+		c.note = "if " + called(f.If.Field)
 		if f.If.Not {
-			c.note = "unless " + f.If.Field.Name
+			c.note = "unless " + called(f.If.Field)
 		}
 	}
 	size := f.Type.Size()
@@ -57,8 +57,8 @@ func fieldCells(f *types.Field) []cell {
 		}
 	case ok && v.Length.Kind == types.Greedy:
 		c.note = "the rest"
-	case ok && v.Length.Kind == types.ByField:
-		c.note = v.Length.By.Name + " says how long"
+	case ok && (v.Length.Kind == types.ByField || v.Length.Kind == types.ByParam):
+		c.note = called(v.Length.By) + " says how long"
 	default:
 		c.note = kind(f.Type)
 	}
@@ -90,12 +90,12 @@ func limits(v *types.Vector) string {
 
 // selectCell is one cell for all arms: the diagram of each arm stands with its own type.
 func selectCell(s *types.Select) cell {
-	c := cell{name: s.Name, note: "by " + s.On.Name, vary: true}
+	c := cell{name: s.Name, note: "by " + called(s.On), vary: true}
 	if c.name == "" {
 		c.name = strings.Join(armNames(s), " | ")
 	}
 	if len(c.label()) > 2*rowBits-1 {
-		c.name, c.note = "depends on "+s.On.Name, ""
+		c.name, c.note = "depends on "+called(s.On), ""
 	}
 	return c
 }

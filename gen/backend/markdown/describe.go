@@ -64,8 +64,8 @@ func vector(t *types.Vector) string {
 		return fmt.Sprintf("%d %s%s", l.Min, unit, what)
 	case types.Prefixed:
 		return fmt.Sprintf("%s of length, then %d to %d %s%s", prefix(l.Prefix), l.Min, l.Max, unit, what)
-	case types.ByField:
-		return fmt.Sprintf("as many %s as `%s` says%s", unit, l.By.Name, what)
+	case types.ByField, types.ByParam:
+		return fmt.Sprintf("as many %s as `%s` says%s", unit, called(l.By), what)
 	}
 	return "the rest" + what
 }
@@ -99,4 +99,12 @@ func capital(s string) string {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// called is the name of a field, of a parameter as the source has it.
+func called(f *types.Field) string {
+	if f.Param != "" {
+		return f.Param
+	}
+	return f.Name
 }

@@ -119,6 +119,10 @@ func (d *document) structure(s *types.Struct) {
 		d.printf("An arm of %s.\n\n", link(s.Of))
 	}
 	d.prose(s.Doc)
+	for _, p := range s.Params {
+		said := fmt.Sprintf("What holds it says `%s`, which is not among its own bytes. %s", called(p), oneLine(p.Doc))
+		d.printf("%s\n\n", strings.TrimSpace(said))
+	}
 	if len(s.Members) == 0 {
 		d.printf("It has no bytes.\n\n")
 		return
@@ -172,10 +176,10 @@ func (d *document) member(m types.Member) {
 		d.row(m, "")
 	case *types.Select:
 		for _, a := range m.Arms {
-			d.arm(m, a, "`"+m.On.Name+"` is "+labels(a))
+			d.arm(m, a, "`"+called(m.On)+"` is "+labels(a))
 		}
 		if m.Default != nil {
-			d.arm(m, m.Default, "`"+m.On.Name+"` is anything else")
+			d.arm(m, m.Default, "`"+called(m.On)+"` is anything else")
 		}
 	case *types.Pad:
 		until := fmt.Sprintf("until the size of the struct is a multiple of %d bytes. %s", m.To, oneLine(m.Doc))
@@ -219,7 +223,7 @@ func (d *document) row(f *types.Field, when string) {
 		if f.If.Not {
 			cond = "is 0"
 		}
-		note("if `%s` %s.", f.If.Field.Name, cond)
+		note("if `%s` %s.", called(f.If.Field), cond)
 	}
 	if c := f.Const; c != nil {
 		word := "must be"
