@@ -36,7 +36,7 @@ func TestConvert(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
-			err := run([]string{tt.command, "-type", "Hello", file}, strings.NewReader(tt.in), &out)
+			err := run([]string{tt.command, "-type", "Hello", file}, strings.NewReader(tt.in), &out, &out)
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) {
 					t.Errorf("got %v, want %q", err, tt.err)
@@ -62,12 +62,12 @@ func TestVet(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	err := run([]string{"vet", before, after}, nil, &out)
+	err := run([]string{"vet", before, after}, nil, &out, &out)
 	if want := filepath.ToSlash(after) + ":1:17: M.a: 16 bits, was 8 bits\n"; err == nil || out.String() != want {
 		t.Errorf("got %v, %s\nwant %s", err, out.String(), want)
 	}
 	out.Reset()
-	if err := run([]string{"vet", before, before}, nil, &out); err != nil || out.String() != "" {
+	if err := run([]string{"vet", before, before}, nil, &out, &out); err != nil || out.String() != "" {
 		t.Errorf("got %v, %s", err, out.String())
 	}
 }

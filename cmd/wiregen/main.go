@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"go/token"
 	"io"
 	"io/fs"
 	"os"
@@ -16,35 +17,23 @@ import (
 	"sotto/gen/diag"
 )
 
-const usage = `usage:
-  wiregen [-o DIR] [-pkg NAME] [-runtime PATH] FILE.wire|DIR...   compile
-          [-emit go,fuzz,doc,lua,vectors] [-codecs PATH] [-title NAME] [-root STRUCT] [-port N] [-lua FILE]
-  wiregen check FILE.wire|DIR...                                  diagnostics only
-  wiregen fmt [-l] [-w] FILE.wire|DIR...                          format
-  wiregen vet OLD NEW                                             name what breaks a peer
-  wiregen decode -type T [-binary] FILE.wire|DIR...               bytes on stdin to JSON
-  wiregen encode -type T [-binary] FILE.wire|DIR...               JSON on stdin to bytes
-
-All files that are named are one program (vet: each of the two); a folder stands for the .wire files in
-it and below. The Go code of x.wire goes to DIR/x_gen.go. What an earlier run wrote
-to DIR and this one does not is removed, so each run has a folder of its own.
-
-decode takes bytes in hex, with or without spaces, or as they are; -binary keeps
-it from taking them for hex. encode writes hex, or bytes with -binary.
-`
-
 func main() {
-	if err := run(os.Args[1:], os.Stdin, os.Stdout); err != nil {
-		if !errors.Is(err, flag.ErrHelp) {
-			fmt.Fprintln(os.Stderr, err)
+	if err := run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			fmt.Print(manual)
+			return
 		}
+		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, stdin io.Reader, stdout io.Writer) error {
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if len(args) > 0 {
 		switch args[0] {
+		case "-h", "-help", "--help", "help":
+			_, err := io.WriteString(stdout, manual)
+			return err
 		case "check":
 			return check(args[1:], stdout)
 		case "fmt":
@@ -57,16 +46,17 @@ func run(args []string, stdin io.Reader, stdout io.Writer) error {
 			return encode(args[1:], stdin, stdout)
 		}
 	}
-	return compile(args)
+	return compile(args, stderr)
 }
 
 func flags(name string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
-	set.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	set.SetOutput(io.Discard) // the error says it
+	set.Usage = func() {}
 	return set
 }
 
-func compile(args []string) error {
+func compile(args []string, stderr io.Writer) error {
 	set := flags("wiregen")
 	dir := set.String("o", ".", "")
 	pkg := set.String("pkg", "", "")
@@ -82,7 +72,7 @@ func compile(args []string) error {
 	}
 	if set.NArg() == 0 {
 		set.Usage()
-		return errors.New("wiregen: no .wire files named")
+		return errors.New("wiregen: no .wire files named; wiregen -h is the manual")
 	}
 	if *pkg == "" {
 		abs, err := filepath.Abs(*dir)
@@ -90,6 +80,9 @@ func compile(args []string) error {
 			return err
 		}
 		*pkg = filepath.Base(abs)
+	}
+	if strings.Contains(*emit, "go") && !token.IsIdentifier(*pkg) {
+		return fmt.Errorf("wiregen: %q is no name for a package; -pkg gives another", *pkg)
 	}
 	sources, err := read(set.Args())
 	if err != nil {
@@ -101,12 +94,15 @@ func compile(args []string) error {
 			return fmt.Errorf("wiregen: %w", err)
 		}
 	}
-	outputs, err := gen.Compile(sources, gen.Options{
+	outputs, errs := gen.Diagnose(sources, gen.Options{
 		Package: *pkg, Runtime: *runtime, Emit: strings.Split(*emit, ","),
 		Codecs: *codecs, Title: *title, Root: *root, Port: *port, Lua: string(extra),
 	})
-	if err != nil {
+	if err := errs.Err(); err != nil {
 		return err
+	}
+	for _, d := range errs.Shown() { // warnings
+		fmt.Fprintln(stderr, d)
 	}
 	return write(*dir, outputs)
 }
@@ -128,9 +124,7 @@ func check(args []string, stdout io.Writer) error {
 		fmt.Fprintln(stdout, d)
 	}
 	for _, s := range p.Structs() {
-		if s.NotCanonical != "" {
-			fmt.Fprintf(stdout, "%s: %s is not canonical: %s\n", s.Span, s.Name, s.NotCanonical)
-		}
+		fmt.Fprintf(stdout, "%s: %s %s\n", s.Span, s.Name, promises(s))
 	}
 	return nil
 }

@@ -3,10 +3,12 @@ package features
 import (
 	"bytes"
 	_ "embed"
+	"encoding/binary"
 	"errors"
 	"math/rand/v2"
 	"os"
 	"reflect"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -148,6 +150,41 @@ func check(t *testing.T, s *types.Struct, params map[string]uint64, in []byte) {
 		clear(copied)
 		if got, err := u.MarshalBinary(); err != nil || !bytes.Equal(got, out) {
 			t.Errorf("%s: UnmarshalBinary kept its input", s.Name)
+		}
+	}
+}
+
+// TestAllocationBound: decoding takes no more memory than the type promises.
+func TestAllocationBound(t *testing.T) {
+	measure := func(s *types.Struct, params map[string]uint64, in []byte) {
+		m := given(s, params)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, err := m.Decode(in)
+		runtime.ReadMemStats(&after)
+		bound := s.Promise().Allocation * int64(len(in))
+		if err != nil {
+			bound += 4096 // for the error
+		}
+		if got := int64(after.TotalAlloc - before.TotalAlloc); got > bound {
+			t.Errorf("%s: %d bytes for %d, promised %d: %x", s.Name, got, len(in), bound, in[:min(len(in), 40)])
+		}
+	}
+	zeros := make([]byte, 5000)
+	for _, s := range program(t).Structs() {
+		for _, sample := range interp.Samples(s, 1) {
+			measure(s, interp.Params(s, sample.Value), sample.Bytes)
+		}
+		measure(s, nil, zeros)
+	}
+	trees := make([]byte, 4, 1<<16) // a tree of as many nodes as fit
+	for len(trees) < 60000 {
+		trees = append(trees, 0, 0, 0, 0)
+	}
+	binary.BigEndian.PutUint16(trees[2:], uint16(len(trees)-4))
+	for _, s := range program(t).Structs() {
+		if s.Name == "Tree" {
+			measure(s, nil, trees)
 		}
 	}
 }
