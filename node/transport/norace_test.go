@@ -5,3 +5,6 @@ package transport
 import "testing"
 
 func singleThreaded(*testing.T) {}
+
+// manySeeds is how many random worlds TestManySeeds tries.
+const manySeeds = 500

@@ -57,6 +57,9 @@ func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
 	}
 	for {
 		size := min(c.packetSize(), c.path.room(), len(buf)-n)
+		if c.recovery.probes > 0 && c.recovery.probeCount >= mtuBlackPTOs {
+			size = min(size, basePacket) // perhaps the path takes no longer ones any more
+		}
 		if seg > 0 {
 			size = min(size, seg)
 			if size < seg {

@@ -135,35 +135,97 @@ func TestTransfer(t *testing.T) {
 	}
 }
 
+// Random links, random misfortunes, and what must hold whatever they are: every byte
+// arrives once and in order (transfer), and afterwards nothing is left over.
 func TestManySeeds(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(manySeeds)
 	if testing.Short() {
-		seeds = 10
+		seeds = 20
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 99))
-			link := simnet.Link{
-				Delay:  time.Duration(r.IntN(100)) * time.Millisecond,
-				Jitter: time.Duration(r.IntN(20)) * time.Millisecond,
-				Loss:   r.Float64() * 0.2, Duplicate: r.Float64() * 0.1,
-				Reorder: r.Float64() * 0.2, ReorderBy: time.Duration(r.IntN(100)) * time.Millisecond,
-				Corrupt: r.Float64() * 0.1,
-			}
-			if r.IntN(2) == 0 {
-				link.Rate, link.Queue = 50_000+r.IntN(2_000_000), 10_000+r.IntN(100_000)
-			}
+			link := randomLink(r)
 			simulate(t, seed, link, func(t *testing.T, w *world) {
 				w.serve()
 				c := w.dial(t)
+				transfer(t, c, 10, time.Minute)
+				// Who only listens doesn't notice that its NAT has forgotten it.
+				c.SetKeepAlive(5 * time.Second)
 				var wg sync.WaitGroup
 				for range 1 + r.IntN(5) {
 					size := r.IntN(100_000)
 					wg.Go(func() { transfer(t, c, size, 10*time.Minute) })
 				}
+				for range r.IntN(3) {
+					time.Sleep(time.Duration(r.IntN(1000)) * time.Millisecond)
+					w.mishap(r, link)
+				}
 				wg.Wait()
+				time.Sleep(10 * time.Second)
+				nothingLeft(t, c)
+				for _, c := range w.server.conns.all() {
+					nothingLeft(t, c)
+				}
 			})
 		})
+	}
+}
+
+func randomLink(r *rand.Rand) simnet.Link {
+	link := simnet.Link{
+		Delay:  time.Duration(r.IntN(100)) * time.Millisecond,
+		Jitter: time.Duration(r.IntN(20)) * time.Millisecond,
+		Loss:   r.Float64() * 0.2, Duplicate: r.Float64() * 0.1,
+		Reorder: r.Float64() * 0.2, ReorderBy: time.Duration(r.IntN(100)) * time.Millisecond,
+		Corrupt: r.Float64() * 0.1,
+	}
+	if r.IntN(2) == 0 {
+		link.Rate, link.Queue = 50_000+r.IntN(2_000_000), 10_000+r.IntN(100_000)
+	}
+	if r.IntN(3) == 0 {
+		link.MTU = basePacket + r.IntN(400)
+	}
+	return link
+}
+
+// mishap changes the network under a conversation.
+func (w *world) mishap(r *rand.Rand, link simnet.Link) {
+	switch r.IntN(4) {
+	case 0:
+		w.net.Rebind(w.sock, netip.AddrPortFrom(clientAt.Addr(), 0))
+	case 1:
+		w.net.Rebind(w.sock, netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, 1, byte(1 + r.IntN(250))}), 0))
+	case 2:
+		link.Down = true
+		w.net.SetLink(link)
+		time.Sleep(time.Duration(r.IntN(5000)) * time.Millisecond)
+		link.Down = false
+		w.net.SetLink(link)
+	case 3:
+		link.MTU = basePacket
+		w.net.SetLink(link)
+	}
+}
+
+// nothingLeft checks that a connection at rest holds nothing.
+func nothingLeft(t *testing.T, c *Conn) {
+	t.Helper()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := &c.st
+	if s.phase != phaseOpen {
+		return
+	}
+	// A keep-alive, or the last acknowledgement's loss, may be on its way.
+	if len(s.streams.byID) != 0 || s.streams.busy() || s.recovery.sent.inFlight > 2*basePacket || s.recovery.sent.inFlight < 0 || s.recovery.sent.eliciting < 0 {
+		t.Errorf("initiator %v at rest: %d streams, queued %v, %d bytes in flight", s.initiator, len(s.streams.byID), s.streams.busy(), s.recovery.sent.inFlight)
+	}
+	if s.received > s.window.limit || s.credit.used > s.credit.limit {
+		t.Errorf("initiator %v: received %d of %d, sent %d of %d", s.initiator, s.received, s.window.limit, s.credit.used, s.credit.limit)
+	}
+	if s.consumed != s.received {
+		t.Errorf("initiator %v: %d bytes received and %d counted as consumed", s.initiator, s.received, s.consumed)
 	}
 }
 
