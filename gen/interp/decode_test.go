@@ -53,6 +53,8 @@ var formTests = []struct {
 		"01 02 03", `{"e":"x","x":{"a":2,"b":3}}`},
 	{"confined select", `enum { x(1), y(2), (255) } E; struct { E e; uint8 n = sizeof(body); select (e) { case x: uint8; case y: uint16; } body; uint8 z; } M;`,
 		"01 01 02 03", `{"e":"x","x":2,"z":3}`},
+	{"two bodies unknown", `enum { x(1), (255) } E; struct { E e; uint8 n = sizeof(b); select (e) { case x: uint8; } b; E f; uint8 m = sizeof(d); select (f) { case x: uint8; } d; } M;`,
+		"07 01 02 08 02 0304", `{"e":7,"unknown":"02","f":8,"unknown_f":"0304"}`},
 	{"internet checksum", `struct { uint16 a; uint16 sum = @internet(M); } M;`, "1234 edcb", `{"a":4660}`},
 	{"md5 of a field", `struct { opaque sum[2] = @md5(p); opaque p[..]; } M;`, "900150983cd24fb0"[:4] + "616263", `{"p":"616263"}`},
 	{"padding", `struct { uint8 a; @pad(4); } M;`, "01 000000", `{"a":1}`},

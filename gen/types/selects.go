@@ -196,7 +196,7 @@ func (c *checker) checkDefault(st *Struct, s *Select) {
 	}
 	if s.ConfinedBy != nil || st.Length != nil {
 		s.Default = &Arm{Span: s.Span, Fields: []*Field{{
-			Name: "unknown", Type: &Vector{Elem: &Int{Bits: 8}, Opaque: true, Length: Length{Kind: Greedy, Max: 1<<64 - 1}},
+			Name: c.unknown(st, s), Type: &Vector{Elem: &Int{Bits: 8}, Opaque: true, Length: Length{Kind: Greedy, Max: 1<<64 - 1}},
 			Doc: "Unknown is the body where nothing is known of the selector's value.", Span: s.Span,
 		}}}
 		return
@@ -207,4 +207,22 @@ func (c *checker) checkDefault(st *Struct, s *Select) {
 	c.errs.Add(diag.NoDefault, s.Span,
 		"other values of %s have no case, and nothing says how long their body is: add a default, or make %s @closed", s.Enum.Name, s.Enum.Name).
 		Note(s.Enum.Span, "%s is open", s.Enum.Name)
+}
+
+// unknown names the body of values that have no case: "unknown", or unknown_type
+// after the selector where the struct has an unknown already.
+func (c *checker) unknown(st *Struct, s *Select) string {
+	name := "unknown"
+	for range 2 {
+		taken := false
+		for f := range st.AllFields() {
+			taken = taken || f.Name == name
+		}
+		if !taken {
+			return name
+		}
+		name = "unknown_" + s.On.Name
+	}
+	c.errs.Add(diag.Duplicate, s.Span, "%s has no name left for the body of values without a case: add a default", st.Name)
+	return name
 }
