@@ -22,7 +22,9 @@ a file needs another; it must be among the sources.
 	extend Name { ... } @attributes;      adds to a declaration from outside
 
 An extend block adds values to an enum, cases to the first select of a struct, or
-constants and attributes to its fields, so that text from an RFC stays as it is.
+constants and attributes to its fields, so that text from an RFC stays as it is. More of
+that is said under "What an RFC leaves to prose". For each form there is an example in
+example_test.go that "go test" runs.
 
 # Numbers
 
@@ -113,6 +115,59 @@ nowhere else. A select on an open enum needs a default, so that unknown values h
 a body; where a length says how long that is, it is kept as bytes without one. Of the
 fields of a select only that of the selected case has a meaning, and only it is encoded.
 
+"case a: case b: T;" is the same as "case a, b: T;". If a second select of a struct has
+the labels of the first, its fields are called a_2, b_2 and so on. The selector may lie
+deeper: "select (content.sender.type)" looks into the earlier field content. A struct
+that stands without a name in another sees the fields of that under its name, as
+in "select (Packet.type)".
+
+# Parameters
+
+What a struct needs and does not hold is a parameter of it:
+
+	select (Handshake.msg_type) { ... };  the field of another struct, and of its type
+	opaque verify_data[Hash.length];      what is declared nowhere is a uint64
+	select (connection state) { ... };    words outside of brackets are joined: connection_state
+	struct { ... } X @param(Hash.length, uint8);
+
+A select needs to know the type: that of the field, what @param says, or for "select
+(certificate_type)" the enum CertificateType. A name that nothing declares may be a slip,
+so the compiler warns of it unless @param says that it is meant.
+
+A struct that holds X binds its parameters if it can. P.f is bound by the struct P to its
+own earlier field f, and elsewhere to the f of the one earlier field that is a P; a bare
+name by an earlier field of that name. What it can't bind is a parameter of the holder
+in turn, and @bind says what else is meant:
+
+	X x @bind(FramedContent.content_type, PrivateMessage.content_type);
+
+In Go a parameter is an exported field, HashLength or HandshakeMsgType, which is set before
+decoding or encoding the outermost struct:
+
+	m := tls.Finished{HashLength: 32}
+	n, err := m.Decode(b)
+
+Decode sets those of all that lies inside; encoders go by what the holder says. A vector
+whose length is a parameter must have that length to be encoded. In a select on a parameter
+a value without a case is refused. Not every field can be bound: not those in cases, not
+conditional ones and not derived ones.
+
+# What an RFC leaves to prose
+
+	uint16 ProposalType;                  extend ProposalType { add(1), (65535) }; makes it an enum
+	uint16 length = Length;               a name declared nowhere: a field that the caller fills in
+	opaque label<7..255> = "tls13 " + Label;    the same, and its bytes begin with tls13
+	extend Extension {                    what lies in the bytes of a field
+	    select (extension_type) {
+	        case cookie: Cookie;
+	    } extension_data;
+	};
+
+Of such a field the length is derived, and what has no case is kept as bytes in a field of
+its own name. It has to be opaque x<V>, or x<0..c> with the largest c for its width. extend
+also closes enums (extend E @closed), which RFCs do in the text, and says of which
+part a length is (extend Handshake { length = sizeof(Handshake) - 4; };).
+
 # Attributes
 
 	T x @raw;                             the exact bytes are kept as well, in XRaw: what a signature is over
@@ -139,13 +194,46 @@ left to right and the first field that is wrong is the one reported, at the byte
 begins; for a vector that is its length. A length is checked when it is known what
 it should be, a checksum when the struct is complete.
 
+A decoder that is given the front of a message says how many bytes more it needs at least:
+
+	more, ok := codec.Missing(err)
+
+Who follows that to the byte reads a message from a stream without reading into the next
+one. If not ok the input is complete, or wrong in a way that no more bytes help: what
+ends too early inside a length is wrong for good. A type that takes all of its region
+needs a frame around it on a stream.
+
 # What is promised
 
 No input makes a decoder panic, read outside its input, or allocate more than a fixed
 multiple of its length: a length in front of a vector allocates nothing. A message that holds
 itself nests at most codec.MaxDepth deep. Bytes that decode encode to the same bytes,
-unless the type says in its comment which field prevents it; "wiregen check" lists
-those types.
+unless the type says in its comment which field prevents it. "wiregen check" prints for
+each type whether that holds, its sizes, the multiple and the depth.
+
+# Grammar
+
+	File   = { Decl } .
+	Decl   = "enum" "{" Values "}" Name { Attr } ";"
+	       | "struct" "{" { Member } "}" Name { Attr } ";"
+	       | { Attr } Type Name [ Vector ] { Attr } ";"
+	       | "const" Name "=" Expr ";" | "import" String ";" | "extern" Name ";"
+	       | "extend" Name [ "{" ( Values | { Arm } | { Select } | { Set } ) "}" ] { Attr } ";" .
+	Values = [ Value { "," Value } ] .
+	Value  = Name [ "(" Expr [ ".." Expr ] ")" ] | "(" Expr ")" .
+	Member = Field | Select | "@pad" "(" Expr ")" ";" | "@lsb" "(" Expr ")" "{" { Field } "}" [ ";" ] .
+	Field  = { Attr } Type [ Name [ Vector ] ] [ "=" Expr ] { Attr } ";" .
+	Type   = Name [ "<" Type ">" ] | "struct" "{" { Member } "}" .
+	Vector = "[" ( ".." | Expr ) "]" | "{" Expr [ ".." Expr ] "}"
+	       | "<" ( "V" | Expr ".." Expr [ ":" Type ] ) ">" .
+	Select = "select" "(" Name { Name } { "." Name } ")" "{" { Arm } "}" [ Name ] ";" .
+	Arm    = ( "case" Expr { "," Expr } | "default" ) ":" { Field | Select } .
+	Set    = Name [ "=" Expr ] { Attr } ";" .
+	Attr   = "@" Name [ "(" Expr [ ".." Expr ] { "," Expr } ")" ] .
+	Expr   = Number | String | Name { "." Name } | Name "(" Expr ")" | Attr | "!" Expr
+	       | Expr ( "+" | "-" | "*" | "/" | "^" ) Expr | "(" Expr ")" .
+
+A number is decimal, or has 0x or 0b in front.
 */
 package spec
 
