@@ -58,7 +58,7 @@ func TestRFC9420(t *testing.T) {
 		"MLSMessage":                   "",
 		"ConfirmedTranscriptHashInput": "",
 	})
-	buildGo(t, "rfc9420", sources)
+	buildGo(t, "rfc9420", sources, "")
 }
 
 // TestRFC9846 does the same for TLS 1.3. The RFC has its structs twice, where they
@@ -91,7 +91,7 @@ func TestRFC9846(t *testing.T) {
 				"TLSInnerPlaintext":               "TLSPlaintext.length length_of_padding",
 				"TLSPlaintext":                    "",
 			})
-			buildGo(t, "rfc9846", sources)
+			buildGo(t, "rfc9846", sources, rfcHello)
 		})
 	}
 }
@@ -221,7 +221,7 @@ func params(t *testing.T, p *types.Program, want map[string]string) {
 
 // buildGo compiles sources to Go, codecs and their tests, and runs these. Nothing is
 // written into the repository: the packages stand in an overlay.
-func buildGo(t *testing.T, name string, sources []*diag.Source) {
+func buildGo(t *testing.T, name string, sources []*diag.Source, more string) {
 	t.Helper()
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -239,6 +239,9 @@ func buildGo(t *testing.T, name string, sources []*diag.Source) {
 	}
 	oracle := strings.Replace(rfcOracle, "SOURCES", strings.Join(literals, ", "), 1)
 	outputs = append(outputs, gen.Output{Name: "oracle_test.go", Text: []byte("package " + name + "_test\n" + oracle)})
+	if more != "" {
+		outputs = append(outputs, gen.Output{Name: "more_test.go", Text: []byte("package " + name + "_test\n" + more)})
+	}
 	for i, o := range outputs {
 		file := filepath.Join(dir, fmt.Sprint(i))
 		if err := os.WriteFile(file, o.Text, 0o600); err != nil {
@@ -294,6 +297,60 @@ func init() {
 			return 0, reasons[e.Reason], e.Offset
 		}
 		return n, nil, 0
+	}
+}
+`
+
+// rfcHello decodes a captured ClientHello with the structs of the RFC: what lies in
+// its extensions is found by the type of the message that holds it.
+const rfcHello = `
+import (
+	"encoding/hex"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sotto/gen/rfc9846"
+)
+
+func TestClientHello(t *testing.T) {
+	text, err := os.ReadFile("examples/captures.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := regexp.MustCompile("(?m)^-- TlsHandshake: .*\n((?:[0-9a-f]+\n)+)").FindSubmatch(text)
+	in, err := hex.DecodeString(strings.ReplaceAll(string(m[1]), "\n", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var h rfc9846.Handshake
+	if err := h.UnmarshalBinary(in); err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, e := range h.ClientHello.Extensions {
+		switch e.ExtensionType {
+		case rfc9846.ExtensionTypeSupportedVersions:
+			found++
+			if v := e.SupportedVersions.ClientHello.Versions; len(v) != 1 || v[0] != 0x0304 {
+				t.Errorf("versions %x", v)
+			}
+		case rfc9846.ExtensionTypeKeyShare:
+			found++
+			if s := e.KeyShare.ClientHello.ClientShares; len(s) != 1 || s[0].Group != rfc9846.NamedGroupX25519 || len(s[0].KeyExchange) != 32 {
+				t.Errorf("shares %v", &e.KeyShare)
+			}
+		}
+	}
+	if found != 2 {
+		t.Errorf("%d of 2 extensions in %v", found, &h)
+	}
+	for i := range h.ClientHello.Extensions { // what a person builds has not set them
+		h.ClientHello.Extensions[i].HandshakeMsgType = 0
+	}
+	if out, err := h.MarshalBinary(); err != nil || string(out) != string(in) {
+		t.Errorf("got  %x, %v\nwant %x", out, err, in)
 	}
 }
 `
