@@ -113,6 +113,7 @@ var reserved = map[string]bool{
 	"byte": true, "string": true, "true": true, "false": true, "nil": true, "error": true, "bool": true,
 	"copy": true, "new": true, "make": true, "int64": true, "clear": true,
 	"list": true, "rest": true, "values": true, "sum": true, "bytes": true, "want": true, "ok": true, "on": true,
+	"count": true, "bound": true,
 }
 
 // local returns the name of a local variable for a field.
@@ -121,6 +122,11 @@ func local(name string) string {
 	name = strings.ToLower(name[:1]) + name[1:]
 	if reserved[name] || len(name) <= 2 {
 		return name + "Field"
+	}
+	for _, suffix := range []string{"At", "Size", "End", "Bytes", "Raw", "From"} {
+		if strings.HasSuffix(name, suffix) {
+			return name + "Field" // bodySize is what is known of body
+		}
 	}
 	return name
 }

@@ -2560,8 +2560,8 @@ func (m *Self) encode(b []byte) ([]byte, error) {
 	lengthAt := len(b) + 1
 	b = append(b, 0x4)
 	b = binary.BigEndian.AppendUint16(b, 0)
-	count := len(m.Items)
-	b = codec.AppendVarint(b, uint64(count))
+	countField := len(m.Items)
+	b = codec.AppendVarint(b, uint64(countField))
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Items {
@@ -2616,7 +2616,7 @@ func (m *Self) Decode(b []byte) (int, error) {
 	if n <= 0 || n != codec.VarintSize(k) {
 		return 0, codec.Inside(codec.BadVarint("Self", "count", 3, len(b), n))
 	}
-	count := k
+	countField := k
 	b = b[n:]
 	if len(b) < 2 {
 		return 0, codec.Inside(codec.Short("Self", "items", len(in)-len(b), len(b), 2))
@@ -2637,8 +2637,8 @@ func (m *Self) Decode(b []byte) (int, error) {
 		rest = rest[n:]
 	}
 	m.Items = list
-	if want := int64(len(m.Items)); want < 0 || count != uint64(want) {
-		return 0, codec.Mismatch("Self", "count", 3, count, uint64(want))
+	if want := int64(len(m.Items)); want < 0 || countField != uint64(want) {
+		return 0, codec.Mismatch("Self", "count", 3, countField, uint64(want))
 	}
 	m.Payload = b[:len(b):len(b)]
 	b = b[len(b):]
@@ -8763,5 +8763,203 @@ func (m *FramedItem) appendText(b []byte) []byte {
 	b = codec.AppendUint(b, uint64(m.Kind))
 	b = append(b, ", value: "...)
 	b = codec.AppendUint(b, uint64(m.Value))
+	return append(b, '}')
+}
+
+// Fields whose names the generated code uses for itself.
+type OwnNames struct {
+	List    []uint16
+	FirstAt uint8
+	First   []byte
+	Second  []byte
+	Counted []FramedItem
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *OwnNames) Size() int {
+	return 4 + 1 + 2*len(m.List) + len(m.First) + len(m.Second) + 5*len(m.Counted)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *OwnNames) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OwnNames) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *OwnNames) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if len(m.List) > 5 {
+		return b[:start], codec.Above("OwnNames", "list", len(b)-start, uint64(len(m.List)), 5)
+	}
+	b = append(b, uint8(len(m.List)))
+	for _, v := range m.List {
+		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	countField := len(m.Counted)
+	if countField > 255 {
+		return b[:start], codec.Above("OwnNames", "count", len(b)-start, uint64(countField), 255)
+	}
+	firstSizeField := len(m.First)
+	if firstSizeField > 255 {
+		return b[:start], codec.Above("OwnNames", "first_size", len(b)-start+1, uint64(firstSizeField), 255)
+	}
+	boundField := codec.Quotient(int64(len(m.First))+int64(len(m.Second)), 1)
+	if boundField < 0 || boundField > 255 {
+		return b[:start], codec.Above("OwnNames", "bound", len(b)-start+2, uint64(boundField), 255)
+	}
+	b = slices.Grow(b, 4)[:len(b)+4]
+	p := (*[4]byte)(b[len(b)-4:])
+	p[0] = uint8(countField)
+	p[1] = uint8(firstSizeField)
+	p[2] = uint8(boundField)
+	p[3] = m.FirstAt
+	b = append(b, m.First...)
+	b = append(b, m.Second...)
+	for i2 := range m.Counted {
+		if b, err = m.Counted[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "OwnNames", codec.Index("counted", i2), len(b)-start)
+		}
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *OwnNames) UnmarshalBinary(b []byte) error {
+	*m = OwnNames{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("OwnNames", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an OwnNames from b, which it takes whole, and returns len(b).
+// The result shares memory with b.
+func (m *OwnNames) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 1 {
+		return 0, codec.Short("OwnNames", "list", 0, len(b), 1)
+	}
+	n := int(b[0])
+	if n > 5 {
+		return 0, codec.Above("OwnNames", "list", 0, uint64(n), 5)
+	}
+	count := n
+	b = b[1:]
+	list := m.List[:0]
+	for range count {
+		list = codec.Extend(list)
+		if len(b) < 2 {
+			return 0, codec.Short("OwnNames", codec.Index("list", len(list)-1), len(in)-len(b), len(b), 2)
+		}
+		list[len(list)-1] = binary.BigEndian.Uint16(b[0:2])
+		b = b[2:]
+	}
+	m.List = list
+	if len(b) < 4 {
+		return 0, m.explain(b, len(in)-len(b))
+	}
+	p := (*[4]byte)(b)
+	countFieldAt := len(in) - len(b) + 0
+	countField := uint64(p[0])
+	firstSizeField := uint64(p[1])
+	boundFieldAt := len(in) - len(b) + 2
+	boundField := uint64(p[2])
+	m.FirstAt = p[3]
+	b = b[4:]
+	firstAt := len(in) - len(b)
+	if firstSizeField > uint64(len(b)) {
+		return 0, codec.ShortBy("OwnNames", "first", len(in)-len(b), len(b), firstSizeField)
+	}
+	firstBytes := b[:firstSizeField]
+	b = b[firstSizeField:]
+	m.First = firstBytes[:len(firstBytes):len(firstBytes)]
+	firstSize := len(in) - len(b) - firstAt
+	boundFieldSize, ok := codec.Solve(boundField, 1, int64(firstSize), 1)
+	if !ok {
+		return 0, codec.Fail("OwnNames", "bound", boundFieldAt, codec.ErrRange)
+	}
+	if boundFieldSize > uint64(len(b)) {
+		return 0, codec.ShortBy("OwnNames", "second", len(in)-len(b), len(b), boundFieldSize)
+	}
+	secondBytes := b[:boundFieldSize]
+	b = b[boundFieldSize:]
+	m.Second = secondBytes[:len(secondBytes):len(secondBytes)]
+	rest := b[:len(b)]
+	b = b[len(b):]
+	list2 := m.Counted[:0]
+	for len(rest) > 0 {
+		list2 = codec.Extend(list2)
+		n, err := list2[len(list2)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Inside(codec.Within(err, "OwnNames", codec.Index("counted", len(list2)-1), len(in)-len(b)-len(rest)))
+		}
+		rest = rest[n:]
+	}
+	m.Counted = list2
+	if want := int64(len(m.Counted)); want < 0 || countField != uint64(want) {
+		return 0, codec.Mismatch("OwnNames", "count", countFieldAt, countField, uint64(want))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*OwnNames) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Lacking(codec.Short("OwnNames", "count", at, len(b), 1), 4-len(b))
+	case len(b) < 2:
+		return codec.Lacking(codec.Short("OwnNames", "first_size", at+1, len(b)-1, 1), 4-len(b))
+	case len(b) < 3:
+		return codec.Lacking(codec.Short("OwnNames", "bound", at+2, len(b)-2, 1), 4-len(b))
+	case len(b) < 4:
+		return codec.Short("OwnNames", "first_at", at+3, len(b)-3, 1)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *OwnNames) String() string { return string(m.appendText(nil)) }
+
+func (m *OwnNames) appendText(b []byte) []byte {
+	b = append(b, "OwnNames{"...)
+	b = append(b, "list: "...)
+	b = append(b, '[')
+	for i := range m.List {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, uint64(m.List[i]))
+	}
+	b = append(b, ']')
+	b = append(b, ", first_at: "...)
+	b = codec.AppendUint(b, uint64(m.FirstAt))
+	b = append(b, ", first: "...)
+	b = codec.AppendBytes(b, m.First)
+	b = append(b, ", second: "...)
+	b = codec.AppendBytes(b, m.Second)
+	b = append(b, ", counted: "...)
+	b = append(b, '[')
+	for i2 := range m.Counted {
+		if i2 > 0 {
+			b = append(b, ' ')
+		}
+		b = m.Counted[i2].appendText(b)
+	}
+	b = append(b, ']')
 	return append(b, '}')
 }

@@ -65,6 +65,7 @@ var all = map[string]func() message{
 	"LoopNode": func() message { return new(LoopNode) }, "LoopItemCase2": func() message { return new(LoopItemCase2) },
 	"GapPair": func() message { return new(GapPair) }, "Bytes": func() message { return new(Bytes) },
 	"Framed": func() message { return new(Framed) }, "FramedItem": func() message { return new(FramedItem) },
+	"OwnNames":        func() message { return new(OwnNames) },
 	"HolderDeepHello": func() message { return new(HolderDeepHello) },
 }
 
