@@ -75,14 +75,3 @@ func (c *chain) clear() {
 		c.list = nil
 	}
 }
-
-// held is how many bytes of memory the chain occupies.
-func (c *chain) held() int {
-	n := 0
-	for _, b := range c.list {
-		if b != nil {
-			n += blockSize
-		}
-	}
-	return n
-}

@@ -345,3 +345,33 @@ func TestReceiveWindow(t *testing.T) {
 		t.Errorf("size %d, want 3000", w.size)
 	}
 }
+
+// contains reports whether n is in the set.
+func (r ranges) contains(n int64) bool {
+	for i := len(r) - 1; i >= 0 && r[i].end > n; i-- {
+		if r[i].start <= n {
+			return true
+		}
+	}
+	return false
+}
+
+// size is how many numbers the set holds.
+func (r ranges) size() int64 {
+	var n int64
+	for _, s := range r {
+		n += s.size()
+	}
+	return n
+}
+
+// held is how many bytes of memory the chain occupies.
+func (c *chain) held() int {
+	n := 0
+	for _, b := range c.list {
+		if b != nil {
+			n += blockSize
+		}
+	}
+	return n
+}

@@ -276,7 +276,7 @@ func (c *state) packet(now instant, buf []byte) int {
 	packet := buf[:headSize+len(b.buf)+session.TagSize]
 	ackNow := b.eliciting && c.wantsAck(probe, len(packet))
 	if c.seal(packet, number, ackNow) != nil {
-		c.fail(now, CodeKeys, "keys are exhausted")
+		c.close(now, CodeKeys, "keys are exhausted")
 		return 0
 	}
 	p.size, p.probe = int32(len(packet)), probe

@@ -68,16 +68,6 @@ func (r *ranges) remove(start, end int64) {
 	*r = slices.Replace(s, i, j, keep[:n]...)
 }
 
-// contains reports whether n is in the set.
-func (r ranges) contains(n int64) bool {
-	for i := len(r) - 1; i >= 0 && r[i].end > n; i-- {
-		if r[i].start <= n {
-			return true
-		}
-	}
-	return false
-}
-
 // covers reports whether all of [start, end) is in the set.
 func (r ranges) covers(start, end int64) bool {
 	for i := len(r) - 1; i >= 0; i-- {
@@ -86,13 +76,4 @@ func (r ranges) covers(start, end int64) bool {
 		}
 	}
 	return start >= end
-}
-
-// size is how many numbers the set holds.
-func (r ranges) size() int64 {
-	var n int64
-	for _, s := range r {
-		n += s.size()
-	}
-	return n
 }

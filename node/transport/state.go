@@ -21,7 +21,6 @@ const (
 )
 
 const (
-	closeCopies  = 3 // of a CLOSE that nobody answers
 	updatePeriod = time.Hour
 	restAfter    = 10 * time.Second // of silence, before memory is given back
 )
@@ -137,7 +136,7 @@ func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire
 	n, err := c.keys.Open(packet, headSize, p.KeyPhase, p.Number)
 	if err != nil {
 		if errors.Is(err, session.ErrExhausted) {
-			c.fail(now, CodeKeys, "keys are exhausted")
+			c.close(now, CodeKeys, "keys are exhausted")
 		}
 		return false
 	}
@@ -200,7 +199,7 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 	for len(b) > 0 {
 		n, err := c.seg.Decode(b)
 		if err != nil {
-			c.fail(now, CodeProtocol, "malformed segment")
+			c.close(now, CodeProtocol, "malformed segment")
 			return false, false
 		}
 		b = b[n:]
@@ -218,7 +217,7 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 			if err == errOverLimit {
 				code = CodeFlow
 			}
-			c.fail(now, code, err.Error())
+			c.close(now, code, err.Error())
 			return false, false
 		}
 		if c.phase != phaseOpen {
@@ -237,7 +236,7 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 	case wire.SegmentTypeData, wire.SegmentTypeDataFin:
 		return c.onData(&m.Data, m.Type == wire.SegmentTypeDataFin)
 	case wire.SegmentTypeOpen:
-		_, err := c.streams.incoming(c, m.Open.Stream)
+		_, err := c.streams.find(c, m.Open.Stream)
 		return err
 	case wire.SegmentTypeReset:
 		return c.onReset(now, &m.Reset)
@@ -248,7 +247,7 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 			c.streams.unblock()
 		}
 	case wire.SegmentTypeStreamWindow:
-		s, err := c.streams.outgoing(c, m.StreamWindow.Stream)
+		s, err := c.streams.find(c, m.StreamWindow.Stream)
 		if s != nil && s.send.limit.raise(m.StreamWindow.Limit) {
 			c.streams.schedule(s)
 		}
@@ -286,7 +285,7 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 }
 
 func (c *state) onData(m *wire.DataSegment, fin bool) error {
-	s, err := c.streams.incoming(c, m.Stream)
+	s, err := c.streams.find(c, m.Stream)
 	if s == nil || err != nil {
 		return err
 	}
@@ -315,7 +314,7 @@ func (c *state) onGrown(s *Stream, grown int64) error {
 }
 
 func (c *state) onReset(now instant, m *wire.ResetSegment) error {
-	s, err := c.streams.incoming(c, m.Stream)
+	s, err := c.streams.find(c, m.Stream)
 	if s == nil || err != nil {
 		return err
 	}
@@ -341,7 +340,7 @@ func (c *state) onReset(now instant, m *wire.ResetSegment) error {
 }
 
 func (c *state) onStop(m *wire.StopSegment) error {
-	s, err := c.streams.outgoing(c, m.Stream)
+	s, err := c.streams.find(c, m.Stream)
 	if s == nil || err != nil {
 		return err
 	}
@@ -379,96 +378,6 @@ func (c *state) searchMTU() {
 	c.recovery.cc.setPacketSize(c.mtu.size)
 }
 
-func (c *state) onClose(now instant, m *wire.CloseSegment) {
-	reason := make([]byte, len(m.Reason))
-	copy(reason, m.Reason)
-	c.err = &PeerClosed{Code: m.Code, Reason: string(reason)}
-	c.closeWith(now, CodeBase, "", 1)
-}
-
-// fail closes because the peer broke a rule.
-func (c *state) fail(now instant, code uint64, reason string) { c.close(now, code, reason) }
-
-// close ends the connection from our side.
-func (c *state) close(now instant, code uint64, reason string) {
-	if c.phase >= phaseClosing {
-		return
-	}
-	if len(reason) > maxReason {
-		reason = reason[:maxReason]
-	}
-	c.err = &LocalClosed{Code: code, Reason: reason}
-	if c.keys == nil || c.phase != phaseOpen {
-		c.end(now)
-		return
-	}
-	c.closeWith(now, code, reason, closeCopies)
-}
-
-// closeWith makes the packet that says so. It is repeated, byte for byte: no
-// other is sealed after it.
-func (c *state) closeWith(now instant, code uint64, reason string, copies int) {
-	buf := make([]byte, headSize, headSize+16+len(reason)+session.TagSize)
-	m := wire.Segment{Type: wire.SegmentTypeClose}
-	m.Close = wire.CloseSegment{Code: code, Reason: []byte(reason)}
-	b, err := m.AppendBinary(buf)
-	c.phase = phaseClosing
-	if err == nil {
-		b = append(b, make([]byte, session.TagSize)...)
-		number := c.recovery.nextNumber(c.random.Uint64)
-		c.recovery.sent.push()
-		if c.seal(b, number, false) == nil {
-			c.closePacket = b
-		}
-	}
-	c.release()
-	c.closeCount = copies
-	c.closeAt = now
-	c.forgetAt = now.add(3 * max(c.recovery.rtt.probeAfter(), 10*granularity))
-}
-
-// repeatClose answers somebody who goes on sending after we closed.
-func (c *state) repeatClose(now instant, payload []byte) {
-	// The peer's own CLOSE is the answer to ours.
-	for b := payload; len(b) > 0; {
-		n, err := c.seg.Decode(b)
-		if err != nil || n == 0 {
-			break
-		}
-		if c.seg.Type == wire.SegmentTypeClose {
-			c.closeCount, c.closeAt = 0, 0
-			return
-		}
-		b = b[n:]
-	}
-	if c.closeAt == 0 && c.closeCount == 0 && c.closePacket != nil {
-		c.closeCount = 1
-		c.closeAt = now.add(c.recovery.rtt.probeAfter())
-	}
-}
-
-// end is the end without a word.
-func (c *state) end(now instant) {
-	c.recovery.trace.closed(now, c.err)
-	c.phase = phaseDone
-	c.closePacket = nil
-	c.release()
-}
-
-// release gives back what a connection in use holds.
-func (c *state) release() {
-	c.hs = nil
-	c.streams.release()
-	c.recovery.sent.ring = nil
-	c.recovery.sent.low = c.recovery.sent.next
-	c.recovery.sent.unresolved = c.recovery.sent.next
-	c.recovery.sent.eliciting, c.recovery.sent.inFlight = 0, 0
-	c.recovery.lateAt = 0
-	c.acks = ackState{}
-	c.datagrams, c.arrived = nil, nil
-	c.probing, c.fallback = nil, nil
-}
-
 // onRead renews the credit for n bytes that the application has taken.
 func (c *state) onRead(now instant, s *Stream, n int) {
 	c.consumed += int64(n)
@@ -476,128 +385,6 @@ func (c *state) onRead(now instant, s *Stream, n int) {
 	s.receive.renew(now, c.recovery.rtt.smoothed)
 	if s.receive.window.pending {
 		c.streams.schedule(s)
-	}
-}
-
-// nextTimeout is when timeout wants to be called; never if nothing is pending.
-func (c *state) nextTimeout() instant {
-	switch c.phase {
-	case phaseDone:
-		return 0
-	case phaseClosing:
-		return earliest(c.closeAt, c.forgetAt)
-	}
-	var at instant
-	if c.hs != nil {
-		if !c.thinking() {
-			at = c.hs.deadline
-		}
-		if c.hs.message != nil && !c.hs.working && c.path.room() >= basePacket {
-			at = earliest(at, c.hs.sendAt)
-		}
-	}
-	if c.phase == phaseHandshake {
-		return at
-	}
-	at = earliest(at, c.idleAt())
-	at = earliest(at, c.dropAt)
-	at = earliest(at, c.keysAt.add(updatePeriod))
-	for _, p := range [...]*path{&c.path, c.probing} {
-		if p != nil && p.challengeAt != 0 {
-			at = earliest(at, p.challengeAt.add(c.challengeWait()))
-		}
-	}
-	if c.path.room() < minPacket {
-		return at // nothing may be sent until something comes
-	}
-	at = earliest(at, c.recovery.deadline())
-	at = earliest(at, c.acks.deadline)
-	if c.more() && c.recovery.room() >= c.packetSize() {
-		at = earliest(at, c.pacer.deadline())
-	}
-	if c.keepAlive > 0 && !c.ping {
-		at = earliest(at, c.keepAliveAt())
-	}
-	return at
-}
-
-// keepAliveAt is when the silence has lasted for long enough to say something.
-func (c *state) keepAliveAt() instant { return max(c.lastHeard, c.lastAsked).add(c.keepAlive) }
-
-// thinking reports whether an initiator works on a message, a puzzle perhaps: that
-// takes as long as its context allows.
-func (c *state) thinking() bool { return c.initiator && c.hs != nil && c.hs.working }
-
-func (c *state) challengeWait() time.Duration {
-	return max(3*c.recovery.rtt.probeAfter(), 100*time.Millisecond)
-}
-
-// idleAt is when the silence has been too long. It counts from the last packet
-// of the peer, or from our first one since that asked for an answer.
-func (c *state) idleAt() instant {
-	wait := max(c.idle, 3*c.recovery.rtt.probeAfter())
-	return max(c.lastHeard, c.lastAsked).add(wait)
-}
-
-// timeout does what is due.
-func (c *state) timeout(now instant) {
-	switch c.phase {
-	case phaseDone:
-		return
-	case phaseClosing:
-		if c.forgetAt.reached(now) {
-			c.end(now)
-		}
-		return
-	}
-	if c.hs != nil {
-		if !c.hs.timeout(now) {
-			c.err = ErrNoAnswer
-			c.end(now)
-			return
-		}
-		if c.hs.deadline.reached(now) && !c.thinking() {
-			c.err = ErrHandshake
-			c.end(now)
-			return
-		}
-	}
-	if c.phase != phaseOpen {
-		return
-	}
-	if c.idleAt().reached(now) {
-		c.err = ErrIdle
-		c.end(now)
-		return
-	}
-	c.recovery.timeout(now)
-	if now.sub(max(c.lastHeard, c.lastAsked)) > restAfter {
-		c.recovery.sent.rest()
-	}
-	if c.dropAt.reached(now) {
-		c.keys.DropPrevious()
-		c.dropAt = 0
-	}
-	if c.keysAt.add(updatePeriod).reached(now) {
-		c.update(now)
-	}
-	if c.keepAlive > 0 && c.keepAliveAt().reached(now) {
-		c.ping = true
-	}
-	c.pathTimeout(now)
-}
-
-func (c *state) pathTimeout(now instant) {
-	if !c.path.timeout(now, c.challengeWait()) {
-		// Nobody answers there: whoever sent from that address was not the peer, or
-		// it has moved on.
-		c.path.challengeAt, c.path.pending = 0, false
-		if c.fallback != nil {
-			c.path, c.fallback = *c.fallback, nil
-		}
-	}
-	if c.probing != nil && !c.probing.timeout(now, c.challengeWait()) {
-		c.probing = nil
 	}
 }
 
@@ -609,7 +396,7 @@ func (c *state) update(now instant) {
 		return
 	}
 	if err := c.keys.Update(); err != nil {
-		c.fail(now, CodeKeys, "no further key")
+		c.close(now, CodeKeys, "no further key")
 	}
 }
 

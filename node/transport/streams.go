@@ -73,13 +73,8 @@ func (t *streamTable) make(id uint64) *Stream {
 	return s
 }
 
-// incoming is the stream that a segment with the peer's bytes belongs to; nil if
-// the stream is over.
-func (t *streamTable) incoming(c *state, id uint64) (*Stream, error) { return t.find(c, id) }
-
-// outgoing is the stream that a segment about our bytes belongs to.
-func (t *streamTable) outgoing(c *state, id uint64) (*Stream, error) { return t.find(c, id) }
-
+// find is the stream that a segment is about, nil if it is over. A number of the
+// peer's that is new opens the stream.
 func (t *streamTable) find(c *state, id uint64) (*Stream, error) {
 	if s := t.byID[id]; s != nil {
 		return s, nil
