@@ -60,8 +60,8 @@ type checker struct {
 
 	pending map[*Field]syntax.Expr // of derived fields: what they are derived from
 
-	declared map[*Struct]map[string]Type // by @param
-	binds    map[*Field][]*binding       // by @bind
+	declared map[*Struct]map[string]*declaration // by @param
+	binds    map[*Field][]*binding               // by @bind
 	paths    []lookup
 }
 

@@ -1,6 +1,7 @@
 package types
 
 import (
+	"slices"
 	"strings"
 
 	"sotto/gen/diag"
@@ -97,8 +98,9 @@ func isNumber(t Type) bool {
 func (c *checker) paramType(sc *scope, parts []syntax.Ident) (t Type, key string, declared bool) {
 	key = dotted(parts)
 	for s := sc.s; s != nil; s = s.Of {
-		if t := c.declared[s][key]; t != nil {
-			return t, key, true
+		if d := c.declared[s][key]; d != nil {
+			d.used = true
+			return d.t, key, true
 		}
 	}
 	if len(parts) == 1 {
@@ -189,6 +191,14 @@ func (c *checker) bindAll(p *Program) {
 					}
 				}
 			}
+		}
+	}
+	for s, params := range c.declared {
+		for name, d := range params {
+			if d.used || slices.ContainsFunc(s.Params, func(p *Field) bool { return p.Param == name }) {
+				continue
+			}
+			c.errs.Add(diag.BadParameter, d.span, "%s asks for no parameter %s", s.Name, name)
 		}
 	}
 	for f, attrs := range c.binds {
@@ -306,6 +316,13 @@ func walk(s *Struct, n int, parts []syntax.Ident) []*Field {
 	return nil
 }
 
+// A declaration is what @param says.
+type declaration struct {
+	t    Type
+	span diag.Span
+	used bool
+}
+
 // declareParam handles "@param(name, Type)" on a struct.
 func (c *checker) declareParam(s *Struct, a *syntax.Attr) {
 	if len(a.Args) == 2 && a.Last == nil {
@@ -318,12 +335,12 @@ func (c *checker) declareParam(s *Struct, a *syntax.Attr) {
 					typ = &Int{Bits: 64}
 				}
 				if c.declared == nil {
-					c.declared = map[*Struct]map[string]Type{}
+					c.declared = map[*Struct]map[string]*declaration{}
 				}
 				if c.declared[s] == nil {
-					c.declared[s] = map[string]Type{}
+					c.declared[s] = map[string]*declaration{}
 				}
-				c.declared[s][dotted(n.Parts)] = typ
+				c.declared[s][dotted(n.Parts)] = &declaration{t: typ, span: a.Span}
 			}
 			return
 		}

@@ -23,13 +23,23 @@ type Promise struct {
 
 // Promise computes what a struct promises.
 func (t *Struct) Promise() Promise {
+	w := &weighing{map[*Struct]bool{}, map[*Struct]int64{}, map[*Struct]int64{}, map[*Struct]int{}}
 	return Promise{
 		Size:         t.Size().Bytes(),
-		Allocation:   allocates(t, map[*Struct]bool{}),
-		Depth:        depth(t, map[*Struct]bool{}),
+		Allocation:   w.allocates(t),
+		Depth:        w.depth(t),
 		Recursive:    holdsRecursive(t, map[*Struct]bool{}),
 		NotCanonical: t.NotCanonical,
 	}
+}
+
+// A weighing goes through what a struct holds, once: what it has found of structs
+// that don't hold themselves it keeps.
+type weighing struct {
+	inside map[*Struct]bool // those it is in
+
+	allocated, weights map[*Struct]int64
+	depths             map[*Struct]int
 }
 
 // MaxDepth is codec.MaxDepth, which generated code goes by.
@@ -48,7 +58,7 @@ const hashing = 512
 
 // allocates bounds what decoding a value of t allocates, per byte of the value. A
 // struct inside itself counts once: each has bytes of its own.
-func allocates(t Type, seen map[*Struct]bool) int64 {
+func (w *weighing) allocates(t Type) int64 {
 	switch t := Resolve(t).(type) {
 	case *Vector:
 		switch {
@@ -57,26 +67,29 @@ func allocates(t Type, seen map[*Struct]bool) int64 {
 		case t.Bytewise():
 			return 0
 		case t.Length.Kind == Fixed:
-			return allocates(t.Elem, seen)
+			return w.allocates(t.Elem)
 		}
 		each := max(1, t.Elem.Size().Min/8)
-		return (growth*memory(t.Elem)+smallest+each-1)/each + allocates(t.Elem, seen)
+		return (growth*w.memory(t.Elem)+smallest+each-1)/each + w.allocates(t.Elem)
 	case *Optional:
-		return (2*memory(t.Elem)+smallest)/(1+t.Elem.Size().Min/8) + 1 + allocates(t.Elem, seen)
+		return (2*w.memory(t.Elem)+smallest)/(1+t.Elem.Size().Min/8) + 1 + w.allocates(t.Elem)
 	case *Struct:
-		if seen[t] {
-			return 0
+		if n, ok := w.allocated[t]; ok || w.inside[t] {
+			return n
 		}
-		seen[t] = true
-		defer delete(seen, t)
+		w.inside[t] = true
+		defer delete(w.inside, t)
 		var most int64
 		for f := range t.AllFields() {
-			most = max(most, allocates(f.Type, seen))
+			most = max(most, w.allocates(f.Type))
 		}
 		for _, f := range t.Fields() {
 			if f.Checksum != nil && f.Checksum.Kind >= SHA256 {
 				most += hashing/max(1, t.size.Min/8) + 1
 			}
+		}
+		if !t.Recursive {
+			w.allocated[t] = most
 		}
 		return most
 	}
@@ -84,7 +97,7 @@ func allocates(t Type, seen map[*Struct]bool) int64 {
 }
 
 // memory bounds the size of a Go value of t.
-func memory(t Type) int64 {
+func (w *weighing) memory(t Type) int64 {
 	switch t := Resolve(t).(type) {
 	case *Int:
 		return int64(goBits(t.Bits) / 8)
@@ -97,10 +110,13 @@ func memory(t Type) int64 {
 		case t.Text:
 			return 16
 		case t.Length.Kind == Fixed && (t.Length.Unit == Elements || t.Bytewise()):
-			return int64(t.Length.Min) * memory(t.Elem)
+			return int64(t.Length.Min) * w.memory(t.Elem)
 		}
 		return 24
 	case *Struct:
+		if n, ok := w.weights[t]; ok {
+			return n
+		}
 		var sum int64
 		add := func(n int64) {
 			align := min(n, 8)
@@ -109,17 +125,18 @@ func memory(t Type) int64 {
 			}
 		}
 		for _, p := range t.Params {
-			add(memory(p.Type))
+			add(w.memory(p.Type))
 		}
 		for f := range t.AllFields() {
 			if !f.Hidden() {
-				add(memory(f.Type))
+				add(w.memory(f.Type))
 			}
 			if f.Raw {
 				add(24)
 			}
 		}
-		return (sum + 7) / 8 * 8
+		w.weights[t] = (sum + 7) / 8 * 8
+		return w.weights[t]
 	}
 	return 24 // an extern
 }
@@ -133,16 +150,22 @@ func goBits(n int) int {
 }
 
 // depth returns how many structs lie in each other, not going round.
-func depth(t Type, seen map[*Struct]bool) int {
+func (w *weighing) depth(t Type) int {
 	s := held(t)
-	if s == nil || seen[s] {
+	if s == nil || w.inside[s] {
 		return 0
 	}
-	seen[s] = true
-	defer delete(seen, s)
+	if n, ok := w.depths[s]; ok {
+		return n
+	}
+	w.inside[s] = true
+	defer delete(w.inside, s)
 	most := 0
 	for f := range s.AllFields() {
-		most = max(most, depth(f.Type, seen))
+		most = max(most, w.depth(f.Type))
+	}
+	if !s.Recursive {
+		w.depths[s] = 1 + most
 	}
 	return 1 + most
 }

@@ -158,18 +158,22 @@ func check(t *testing.T, s *types.Struct, params map[string]uint64, in []byte) {
 // TestAllocationBound: decoding takes no more memory than the type promises.
 func TestAllocationBound(t *testing.T) {
 	measure := func(s *types.Struct, params map[string]uint64, in []byte) {
-		m := given(s, params)
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		_, err := m.Decode(in)
-		runtime.ReadMemStats(&after)
-		bound := s.Promise().Allocation * int64(len(in))
-		if err != nil {
-			bound += 4096 // for the error
+		got, bound := int64(0), int64(0)
+		for range 5 { // what else the process does counts as well, but not each time
+			m := given(s, params)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := m.Decode(in)
+			runtime.ReadMemStats(&after)
+			bound = s.Promise().Allocation * int64(len(in))
+			if err != nil {
+				bound += 4096 // for the error
+			}
+			if got = int64(after.TotalAlloc - before.TotalAlloc); got <= bound {
+				return
+			}
 		}
-		if got := int64(after.TotalAlloc - before.TotalAlloc); got > bound {
-			t.Errorf("%s: %d bytes for %d, promised %d: %x", s.Name, got, len(in), bound, in[:min(len(in), 40)])
-		}
+		t.Errorf("%s: %d bytes for %d, promised %d: %x", s.Name, got, len(in), bound, in[:min(len(in), 40)])
 	}
 	zeros := make([]byte, 5000)
 	for _, s := range program(t).Structs() {
