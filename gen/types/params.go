@@ -24,7 +24,10 @@ func (c *checker) selector(sc *scope, parts []syntax.Ident) *Field {
 		}
 		return c.inside(sc, f, own)
 	}
-	t, key, _ := c.paramType(sc, parts)
+	t, key, declared := c.paramType(sc, parts)
+	if len(own) < len(parts) && !declared {
+		t = nil // it would have to come before
+	}
 	if t == nil && len(parts) == 1 {
 		// "select (certificate_type)" asks for a CertificateType.
 		if e := c.names[camel(parts[0].Name)]; e != nil && camel(parts[0].Name) != sc.s.Name {
@@ -74,7 +77,7 @@ func (c *checker) param(sc *scope, key string, t Type, span diag.Span) *Field {
 		}
 	}
 	if !isNumber(t) {
-		c.errs.Add(diag.BadParameter, span, "the parameter %s of %s is not an integer or an enum", key, sc.s.Name)
+		c.errs.Add(diag.BadParameter, span, "the parameter %s of %s is not an enum or an integer of two bits or more", key, sc.s.Name)
 		return nil
 	}
 	p := &Field{Name: name, Type: t, Span: span, Param: key, Offset: -1}
