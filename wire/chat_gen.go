@@ -16,8 +16,8 @@ const _ = codec.Revision1
 // FRAME_MAX is the largest frame body in bytes.
 const FrameMax = 16777215
 
-// ENVELOPE_MAX is the largest sealed message in bytes: 1 MiB of text, the header, the seal and the signature.
-const EnvelopeMax = 1056768
+// ENVELOPE_MAX is the largest sealed message in bytes: 1 MiB of text, the header, the seals for sixteen devices and the signature.
+const EnvelopeMax = 1073152
 
 // A FrameHeader stands before each item of a stream and says how many bytes the item has.
 type FrameHeader struct {
@@ -414,14 +414,22 @@ func (e CloseCode) String() string {
 }
 
 // A RequestType names what a client asks of the server.
+//
+// Those from leaves on are of the default tier. A session whose scope is enrol may only ask for leaves and publish; one
+// whose scope is register may only ask for leaves and make an account.
 type RequestType uint8
 
 // The values of RequestType.
 const (
-	RequestTypeList   RequestType = 1
-	RequestTypeLocate RequestType = 2
-	RequestTypeSend   RequestType = 3
-	RequestTypeLogout RequestType = 4
+	RequestTypeList           RequestType = 1
+	RequestTypeLocate         RequestType = 2
+	RequestTypeSend           RequestType = 3
+	RequestTypeLogout         RequestType = 4
+	RequestTypeLeaves         RequestType = 5
+	RequestTypePublish        RequestType = 6
+	RequestTypeInvite         RequestType = 7
+	RequestTypeRegisterStart  RequestType = 8
+	RequestTypeRegisterFinish RequestType = 9
 )
 
 // String returns the name of the value, or its number.
@@ -435,18 +443,33 @@ func (e RequestType) String() string {
 		return "send"
 	case e == RequestTypeLogout:
 		return "logout"
+	case e == RequestTypeLeaves:
+		return "leaves"
+	case e == RequestTypePublish:
+		return "publish"
+	case e == RequestTypeInvite:
+		return "invite"
+	case e == RequestTypeRegisterStart:
+		return "register_start"
+	case e == RequestTypeRegisterFinish:
+		return "register_finish"
 	}
 	return codec.EnumText("RequestType", uint64(e))
 }
 
 // A Request is the one frame that a client writes on a request's stream.
 type Request struct {
-	Type    RequestType
-	List    ListRequest   // if Type is list
-	Locate  LocateRequest // if Type is locate
-	Send    SendRequest   // if Type is send
-	Logout  LogoutRequest // if Type is logout
-	Unknown []byte
+	Type           RequestType
+	List           ListRequest    // if Type is list
+	Locate         LocateRequest  // if Type is locate
+	Send           SendRequest    // if Type is send
+	Logout         LogoutRequest  // if Type is logout
+	Leaves         LeavesRequest  // if Type is leaves
+	Publish        PublishRequest // if Type is publish
+	Invite         InviteRequest  // if Type is invite
+	RegisterStart  RegisterStart  // if Type is register_start
+	RegisterFinish RegisterFinish // if Type is register_finish
+	Unknown        []byte
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -459,6 +482,15 @@ func (m *Request) Size() int {
 	case RequestTypeSend:
 		n += m.Send.Size()
 	case RequestTypeLogout:
+	case RequestTypeLeaves:
+		n += 8
+	case RequestTypePublish:
+		n += m.Publish.Size()
+	case RequestTypeInvite:
+	case RequestTypeRegisterStart:
+		n += m.RegisterStart.Size()
+	case RequestTypeRegisterFinish:
+		n += m.RegisterFinish.Size()
 	default:
 		n += len(m.Unknown)
 	}
@@ -501,6 +533,26 @@ func (m *Request) encode(b []byte) ([]byte, error) {
 	case RequestTypeLogout:
 		if b, err = m.Logout.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "logout", len(b)-start)
+		}
+	case RequestTypeLeaves:
+		if b, err = m.Leaves.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "leaves", len(b)-start)
+		}
+	case RequestTypePublish:
+		if b, err = m.Publish.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "publish", len(b)-start)
+		}
+	case RequestTypeInvite:
+		if b, err = m.Invite.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "invite", len(b)-start)
+		}
+	case RequestTypeRegisterStart:
+		if b, err = m.RegisterStart.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "register_start", len(b)-start)
+		}
+	case RequestTypeRegisterFinish:
+		if b, err = m.RegisterFinish.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "register_finish", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -553,6 +605,36 @@ func (m *Request) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Request", "logout", 1)
 		}
 		b = b[n:]
+	case RequestTypeLeaves:
+		n, err := m.Leaves.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "leaves", 1)
+		}
+		b = b[n:]
+	case RequestTypePublish:
+		n, err := m.Publish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "publish", 1)
+		}
+		b = b[n:]
+	case RequestTypeInvite:
+		n, err := m.Invite.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "invite", 1)
+		}
+		b = b[n:]
+	case RequestTypeRegisterStart:
+		n, err := m.RegisterStart.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "register_start", 1)
+		}
+		b = b[n:]
+	case RequestTypeRegisterFinish:
+		n, err := m.RegisterFinish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "register_finish", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -580,6 +662,21 @@ func (m *Request) appendText(b []byte) []byte {
 	case RequestTypeLogout:
 		b = append(b, ", logout: "...)
 		b = m.Logout.appendText(b)
+	case RequestTypeLeaves:
+		b = append(b, ", leaves: "...)
+		b = m.Leaves.appendText(b)
+	case RequestTypePublish:
+		b = append(b, ", publish: "...)
+		b = m.Publish.appendText(b)
+	case RequestTypeInvite:
+		b = append(b, ", invite: "...)
+		b = m.Invite.appendText(b)
+	case RequestTypeRegisterStart:
+		b = append(b, ", register_start: "...)
+		b = m.RegisterStart.appendText(b)
+	case RequestTypeRegisterFinish:
+		b = append(b, ", register_finish: "...)
+		b = m.RegisterFinish.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -772,8 +869,8 @@ func (m *SendRequest) encode(b []byte) ([]byte, error) {
 	if len(m.Envelope) < 1 {
 		return b[:start], codec.Below("SendRequest", "envelope", len(b)-start, uint64(len(m.Envelope)), 1)
 	}
-	if len(m.Envelope) > 1056768 {
-		return b[:start], codec.Above("SendRequest", "envelope", len(b)-start, uint64(len(m.Envelope)), 1056768)
+	if len(m.Envelope) > 1073152 {
+		return b[:start], codec.Above("SendRequest", "envelope", len(b)-start, uint64(len(m.Envelope)), 1073152)
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
@@ -825,8 +922,8 @@ func (m *SendRequest) Decode(b []byte) (int, error) {
 	if n < 1 {
 		return 0, codec.Below("SendRequest", "envelope", len(in)-len(b), uint64(n), 1)
 	}
-	if n > 1056768 {
-		return 0, codec.Above("SendRequest", "envelope", len(in)-len(b), uint64(n), 1056768)
+	if n > 1073152 {
+		return 0, codec.Above("SendRequest", "envelope", len(in)-len(b), uint64(n), 1073152)
 	}
 	if len(b)-3 < n {
 		return 0, codec.Short("SendRequest", "envelope", len(in)-len(b), len(b)-3, n)
@@ -902,16 +999,387 @@ func (m *LogoutRequest) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A LeavesRequest asks for the log from a leaf on.
+type LeavesRequest struct {
+	From uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LeavesRequest) Size() int {
+	return 8
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LeavesRequest) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LeavesRequest) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LeavesRequest) encode(b []byte) ([]byte, error) {
+	b = binary.BigEndian.AppendUint64(b, m.From)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LeavesRequest) UnmarshalBinary(b []byte) error {
+	*m = LeavesRequest{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LeavesRequest", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LeavesRequest from the front of b and returns how many bytes it took.
+func (m *LeavesRequest) Decode(b []byte) (int, error) {
+	if len(b) < 8 {
+		return 0, codec.Short("LeavesRequest", "from", 0, len(b), 8)
+	}
+	m.From = binary.BigEndian.Uint64(b[0:8])
+	return 8, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LeavesRequest) String() string { return string(m.appendText(nil)) }
+
+func (m *LeavesRequest) appendText(b []byte) []byte {
+	b = append(b, "LeavesRequest{"...)
+	b = append(b, "from: "...)
+	b = codec.AppendUint(b, m.From)
+	return append(b, '}')
+}
+
+// A PublishRequest asks to append the next entry of the session's own account to the log. The server takes it if it
+// follows the last one by the rules of the log; from a session whose scope is enrol, if it adds the device of the login. The session's
+// scope is full then.
+type PublishRequest struct {
+	Entry SignedEntry
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PublishRequest) Size() int {
+	return m.Entry.Size()
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PublishRequest) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PublishRequest) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *PublishRequest) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Entry.encode(b); err != nil {
+		return b[:start], codec.Within(err, "PublishRequest", "entry", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PublishRequest) UnmarshalBinary(b []byte) error {
+	*m = PublishRequest{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PublishRequest", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PublishRequest from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *PublishRequest) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Entry.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PublishRequest", "entry", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PublishRequest) String() string { return string(m.appendText(nil)) }
+
+func (m *PublishRequest) appendText(b []byte) []byte {
+	b = append(b, "PublishRequest{"...)
+	b = append(b, "entry: "...)
+	b = m.Entry.appendText(b)
+	return append(b, '}')
+}
+
+// An InviteRequest asks for an invitation for one person.
+type InviteRequest struct {
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *InviteRequest) Size() int {
+	return 0
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *InviteRequest) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *InviteRequest) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *InviteRequest) encode(b []byte) ([]byte, error) {
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *InviteRequest) UnmarshalBinary(b []byte) error {
+	*m = InviteRequest{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("InviteRequest", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an InviteRequest from the front of b and returns how many bytes it took.
+func (m *InviteRequest) Decode(b []byte) (int, error) {
+	return 0, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *InviteRequest) String() string { return string(m.appendText(nil)) }
+
+func (m *InviteRequest) appendText(b []byte) []byte {
+	b = append(b, "InviteRequest{"...)
+	return append(b, '}')
+}
+
+// A RegisterStart begins to make an account: the first message of OPAQUE's registration.
+type RegisterStart struct {
+	User    string
+	Request [32]byte // an OpaqueRequest
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *RegisterStart) Size() int {
+	return 32 + 1 + len(m.User)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *RegisterStart) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RegisterStart) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *RegisterStart) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if !utf8.ValidString(m.User) {
+		return b[:start], codec.Fail("RegisterStart", "user", len(b)-start, codec.ErrUTF8)
+	}
+	if len(m.User) < 1 {
+		return b[:start], codec.Below("RegisterStart", "user", len(b)-start, uint64(len(m.User)), 1)
+	}
+	if len(m.User) > 32 {
+		return b[:start], codec.Above("RegisterStart", "user", len(b)-start, uint64(len(m.User)), 32)
+	}
+	b = append(b, uint8(len(m.User)))
+	b = append(b, m.User...)
+	b = append(b, m.Request[:]...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *RegisterStart) UnmarshalBinary(b []byte) error {
+	*m = RegisterStart{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("RegisterStart", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a RegisterStart from the front of b and returns how many bytes it took.
+func (m *RegisterStart) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 1 {
+		return 0, codec.Short("RegisterStart", "user", 0, len(b), 1)
+	}
+	n := int(b[0])
+	if n < 1 {
+		return 0, codec.Below("RegisterStart", "user", 0, uint64(n), 1)
+	}
+	if n > 32 {
+		return 0, codec.Above("RegisterStart", "user", 0, uint64(n), 32)
+	}
+	if len(b)-1 < n {
+		return 0, codec.Short("RegisterStart", "user", 0, len(b)-1, n)
+	}
+	if !utf8.Valid(b[1 : 1+n]) {
+		return 0, codec.Fail("RegisterStart", "user", 0, codec.ErrUTF8)
+	}
+	m.User = string(b[1 : 1+n])
+	b = b[1+n:]
+	if len(b) < 32 {
+		return 0, codec.Short("RegisterStart", "request", len(in)-len(b), len(b), 32)
+	}
+	m.Request = [32]byte(b[0:32])
+	b = b[32:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *RegisterStart) String() string { return string(m.appendText(nil)) }
+
+func (m *RegisterStart) appendText(b []byte) []byte {
+	b = append(b, "RegisterStart{"...)
+	b = append(b, "user: "...)
+	b = codec.AppendText(b, m.User)
+	b = append(b, ", request: "...)
+	b = codec.AppendBytes(b, m.Request[:])
+	return append(b, '}')
+}
+
+// A RegisterFinish makes the account. It uses the invitation of the login up. entry is the first of the account, with the device of
+// whoever makes it.
+type RegisterFinish struct {
+	Record  [192]byte // an OpaqueRecord
+	Wrapped WrappedAccount
+	Entry   SignedEntry
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *RegisterFinish) Size() int {
+	return 284 + m.Entry.Size()
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *RegisterFinish) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RegisterFinish) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *RegisterFinish) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, m.Record[:]...)
+	if b, err = m.Wrapped.encode(b); err != nil {
+		return b[:start], codec.Within(err, "RegisterFinish", "wrapped", len(b)-start)
+	}
+	if b, err = m.Entry.encode(b); err != nil {
+		return b[:start], codec.Within(err, "RegisterFinish", "entry", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *RegisterFinish) UnmarshalBinary(b []byte) error {
+	*m = RegisterFinish{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("RegisterFinish", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a RegisterFinish from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *RegisterFinish) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 192 {
+		return 0, codec.Short("RegisterFinish", "record", 0, len(b), 192)
+	}
+	m.Record = [192]byte(b[0:192])
+	b = b[192:]
+	n, err := m.Wrapped.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "RegisterFinish", "wrapped", 192)
+	}
+	b = b[n:]
+	n, err = m.Entry.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "RegisterFinish", "entry", len(in)-len(b))
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *RegisterFinish) String() string { return string(m.appendText(nil)) }
+
+func (m *RegisterFinish) appendText(b []byte) []byte {
+	b = append(b, "RegisterFinish{"...)
+	b = append(b, "record: "...)
+	b = codec.AppendBytes(b, m.Record[:])
+	b = append(b, ", wrapped: "...)
+	b = m.Wrapped.appendText(b)
+	b = append(b, ", entry: "...)
+	b = m.Entry.appendText(b)
+	return append(b, '}')
+}
+
 // A ReplyType is the type of the request that is answered, or refused.
 type ReplyType uint8
 
 // The values of ReplyType.
 const (
-	ReplyTypeRefused ReplyType = 0
-	ReplyTypeList    ReplyType = 1
-	ReplyTypeLocate  ReplyType = 2
-	ReplyTypeSend    ReplyType = 3
-	ReplyTypeLogout  ReplyType = 4
+	ReplyTypeRefused        ReplyType = 0
+	ReplyTypeList           ReplyType = 1
+	ReplyTypeLocate         ReplyType = 2
+	ReplyTypeSend           ReplyType = 3
+	ReplyTypeLogout         ReplyType = 4
+	ReplyTypeLeaves         ReplyType = 5
+	ReplyTypePublish        ReplyType = 6
+	ReplyTypeInvite         ReplyType = 7
+	ReplyTypeRegisterStart  ReplyType = 8
+	ReplyTypeRegisterFinish ReplyType = 9
 )
 
 // String returns the name of the value, or its number.
@@ -927,19 +1395,34 @@ func (e ReplyType) String() string {
 		return "send"
 	case e == ReplyTypeLogout:
 		return "logout"
+	case e == ReplyTypeLeaves:
+		return "leaves"
+	case e == ReplyTypePublish:
+		return "publish"
+	case e == ReplyTypeInvite:
+		return "invite"
+	case e == ReplyTypeRegisterStart:
+		return "register_start"
+	case e == ReplyTypeRegisterFinish:
+		return "register_finish"
 	}
 	return codec.EnumText("ReplyType", uint64(e))
 }
 
 // A Reply is the one frame that the server writes on a request's stream.
 type Reply struct {
-	Type    ReplyType
-	Refused Refused     // if Type is refused
-	List    ListReply   // if Type is list
-	Locate  LocateReply // if Type is locate
-	Send    SendReply   // if Type is send
-	Logout  LogoutReply // if Type is logout
-	Unknown []byte
+	Type           ReplyType
+	Refused        Refused          // if Type is refused
+	List           ListReply        // if Type is list
+	Locate         LocateReply      // if Type is locate
+	Send           SendReply        // if Type is send
+	Logout         LogoutReply      // if Type is logout
+	Leaves         LeavesReply      // if Type is leaves
+	Publish        PublishReply     // if Type is publish
+	Invite         InviteReply      // if Type is invite
+	RegisterStart  RegisterStarted  // if Type is register_start
+	RegisterFinish RegisterFinished // if Type is register_finish
+	Unknown        []byte
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -955,6 +1438,16 @@ func (m *Reply) Size() int {
 	case ReplyTypeSend:
 		n += 9
 	case ReplyTypeLogout:
+	case ReplyTypeLeaves:
+		n += m.Leaves.Size()
+	case ReplyTypePublish:
+		n += 104
+	case ReplyTypeInvite:
+		n += 32
+	case ReplyTypeRegisterStart:
+		n += 64
+	case ReplyTypeRegisterFinish:
+		n += 104
 	default:
 		n += len(m.Unknown)
 	}
@@ -1001,6 +1494,26 @@ func (m *Reply) encode(b []byte) ([]byte, error) {
 	case ReplyTypeLogout:
 		if b, err = m.Logout.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "logout", len(b)-start)
+		}
+	case ReplyTypeLeaves:
+		if b, err = m.Leaves.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "leaves", len(b)-start)
+		}
+	case ReplyTypePublish:
+		if b, err = m.Publish.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "publish", len(b)-start)
+		}
+	case ReplyTypeInvite:
+		if b, err = m.Invite.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "invite", len(b)-start)
+		}
+	case ReplyTypeRegisterStart:
+		if b, err = m.RegisterStart.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "register_start", len(b)-start)
+		}
+	case ReplyTypeRegisterFinish:
+		if b, err = m.RegisterFinish.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "register_finish", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -1059,6 +1572,36 @@ func (m *Reply) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Reply", "logout", 1)
 		}
 		b = b[n:]
+	case ReplyTypeLeaves:
+		n, err := m.Leaves.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "leaves", 1)
+		}
+		b = b[n:]
+	case ReplyTypePublish:
+		n, err := m.Publish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "publish", 1)
+		}
+		b = b[n:]
+	case ReplyTypeInvite:
+		n, err := m.Invite.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "invite", 1)
+		}
+		b = b[n:]
+	case ReplyTypeRegisterStart:
+		n, err := m.RegisterStart.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "register_start", 1)
+		}
+		b = b[n:]
+	case ReplyTypeRegisterFinish:
+		n, err := m.RegisterFinish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "register_finish", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -1089,6 +1632,21 @@ func (m *Reply) appendText(b []byte) []byte {
 	case ReplyTypeLogout:
 		b = append(b, ", logout: "...)
 		b = m.Logout.appendText(b)
+	case ReplyTypeLeaves:
+		b = append(b, ", leaves: "...)
+		b = m.Leaves.appendText(b)
+	case ReplyTypePublish:
+		b = append(b, ", publish: "...)
+		b = m.Publish.appendText(b)
+	case ReplyTypeInvite:
+		b = append(b, ", invite: "...)
+		b = m.Invite.appendText(b)
+	case ReplyTypeRegisterStart:
+		b = append(b, ", register_start: "...)
+		b = m.RegisterStart.appendText(b)
+	case ReplyTypeRegisterFinish:
+		b = append(b, ", register_finish: "...)
+		b = m.RegisterFinish.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -1111,6 +1669,9 @@ const (
 	RefusedCodeRateLimited RefusedCode = 6
 	// the server could not store it now; the outcome is unknown, repeat it after retry_ms
 	RefusedCodeUnavailable RefusedCode = 7
+	RefusedCodeNotAllowed  RefusedCode = 8  // this session may not do that
+	RefusedCodeNameTaken   RefusedCode = 9  // there is an account of this name already
+	RefusedCodeConflict    RefusedCode = 10 // the entry does not follow the last one
 )
 
 // String returns the name of the value, or its number.
@@ -1130,6 +1691,12 @@ func (e RefusedCode) String() string {
 		return "rate_limited"
 	case e == RefusedCodeUnavailable:
 		return "unavailable"
+	case e == RefusedCodeNotAllowed:
+		return "not_allowed"
+	case e == RefusedCodeNameTaken:
+		return "name_taken"
+	case e == RefusedCodeConflict:
+		return "conflict"
 	}
 	return codec.EnumText("RefusedCode", uint64(e))
 }
@@ -1949,6 +2516,471 @@ func (m *LogoutReply) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A LeavesReply holds leaves in their order, as many as fit. proof leads from the tree of the request's from, which has that many
+// leaves, to head.
+type LeavesReply struct {
+	Head   TreeHead
+	Proof  TreeProof
+	Leaves []Leaf
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *LeavesReply) Size() int {
+	n := 107 + m.Proof.Size()
+	for i := range m.Leaves {
+		n += m.Leaves[i].Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *LeavesReply) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LeavesReply) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *LeavesReply) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Head.encode(b); err != nil {
+		return b[:start], codec.Within(err, "LeavesReply", "head", len(b)-start)
+	}
+	if b, err = m.Proof.encode(b); err != nil {
+		return b[:start], codec.Within(err, "LeavesReply", "proof", len(b)-start)
+	}
+	at := len(b)
+	b = append(b, 0, 0, 0)
+	for i := range m.Leaves {
+		if b, err = m.Leaves[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "LeavesReply", codec.Index("leaves", i), len(b)-start)
+		}
+	}
+	n := len(b) - at - 3
+	if n > 16773120 {
+		return b[:start], codec.Above("LeavesReply", "leaves", at-start, uint64(n), 16773120)
+	}
+	b[at], b[at+1], b[at+2] = byte(n>>16), byte(n>>8), byte(n)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *LeavesReply) UnmarshalBinary(b []byte) error {
+	*m = LeavesReply{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("LeavesReply", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a LeavesReply from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *LeavesReply) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Head.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "LeavesReply", "head", 0)
+	}
+	b = b[n:]
+	n, err = m.Proof.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "LeavesReply", "proof", len(in)-len(b))
+	}
+	b = b[n:]
+	if len(b) < 3 {
+		return 0, codec.Short("LeavesReply", "leaves", len(in)-len(b), len(b), 3)
+	}
+	n = int(uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2]))
+	if n > 16773120 {
+		return 0, codec.Above("LeavesReply", "leaves", len(in)-len(b), uint64(n), 16773120)
+	}
+	if len(b)-3 < n {
+		return 0, codec.Short("LeavesReply", "leaves", len(in)-len(b), len(b)-3, n)
+	}
+	rest := b[3 : 3+n]
+	b = b[3+n:]
+	list := m.Leaves[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		n, err = list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Inside(codec.Within(err, "LeavesReply", codec.Index("leaves", len(list)-1), len(in)-len(b)-len(rest)))
+		}
+		rest = rest[n:]
+	}
+	m.Leaves = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *LeavesReply) String() string { return string(m.appendText(nil)) }
+
+func (m *LeavesReply) appendText(b []byte) []byte {
+	b = append(b, "LeavesReply{"...)
+	b = append(b, "head: "...)
+	b = m.Head.appendText(b)
+	b = append(b, ", proof: "...)
+	b = m.Proof.appendText(b)
+	b = append(b, ", leaves: "...)
+	b = append(b, '[')
+	for i := range m.Leaves {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = m.Leaves[i].appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A Leaf is the bytes of a SignedEntry.
+type Leaf struct {
+	Entry []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Leaf) Size() int {
+	return 2 + len(m.Entry)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Leaf) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Leaf) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Leaf) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if len(m.Entry) < 1 {
+		return b[:start], codec.Below("Leaf", "entry", len(b)-start, uint64(len(m.Entry)), 1)
+	}
+	if len(m.Entry) > 65535 {
+		return b[:start], codec.Above("Leaf", "entry", len(b)-start, uint64(len(m.Entry)), 65535)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Entry)))
+	b = append(b, m.Entry...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Leaf) UnmarshalBinary(b []byte) error {
+	*m = Leaf{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Leaf", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Leaf from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Leaf) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 2 {
+		return 0, codec.Short("Leaf", "entry", 0, len(b), 2)
+	}
+	n := int(binary.BigEndian.Uint16(b[0:2]))
+	if n < 1 {
+		return 0, codec.Below("Leaf", "entry", 0, uint64(n), 1)
+	}
+	if len(b)-2 < n {
+		return 0, codec.Short("Leaf", "entry", 0, len(b)-2, n)
+	}
+	m.Entry = b[2 : 2+n : 2+n]
+	b = b[2+n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Leaf) String() string { return string(m.appendText(nil)) }
+
+func (m *Leaf) appendText(b []byte) []byte {
+	b = append(b, "Leaf{"...)
+	b = append(b, "entry: "...)
+	b = codec.AppendBytes(b, m.Entry)
+	return append(b, '}')
+}
+
+// A PublishReply says that the entry is in the log, as the leaf before head.size at the latest.
+type PublishReply struct {
+	Head TreeHead
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PublishReply) Size() int {
+	return 104
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PublishReply) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PublishReply) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *PublishReply) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Head.encode(b); err != nil {
+		return b[:start], codec.Within(err, "PublishReply", "head", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PublishReply) UnmarshalBinary(b []byte) error {
+	*m = PublishReply{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PublishReply", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PublishReply from the front of b and returns how many bytes it took.
+func (m *PublishReply) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Head.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PublishReply", "head", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PublishReply) String() string { return string(m.appendText(nil)) }
+
+func (m *PublishReply) appendText(b []byte) []byte {
+	b = append(b, "PublishReply{"...)
+	b = append(b, "head: "...)
+	b = m.Head.appendText(b)
+	return append(b, '}')
+}
+
+// An InviteReply is a struct of the protocol.
+type InviteReply struct {
+	Invitation Invitation
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *InviteReply) Size() int {
+	return 32
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *InviteReply) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *InviteReply) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *InviteReply) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Invitation.encode(b); err != nil {
+		return b[:start], codec.Within(err, "InviteReply", "invitation", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *InviteReply) UnmarshalBinary(b []byte) error {
+	*m = InviteReply{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("InviteReply", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes an InviteReply from the front of b and returns how many bytes it took.
+func (m *InviteReply) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Invitation.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "InviteReply", "invitation", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *InviteReply) String() string { return string(m.appendText(nil)) }
+
+func (m *InviteReply) appendText(b []byte) []byte {
+	b = append(b, "InviteReply{"...)
+	b = append(b, "invitation: "...)
+	b = m.Invitation.appendText(b)
+	return append(b, '}')
+}
+
+// A RegisterStarted is a struct of the protocol.
+type RegisterStarted struct {
+	Response [64]byte // an OpaqueResponse
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *RegisterStarted) Size() int {
+	return 64
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *RegisterStarted) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RegisterStarted) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *RegisterStarted) encode(b []byte) ([]byte, error) {
+	b = append(b, m.Response[:]...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *RegisterStarted) UnmarshalBinary(b []byte) error {
+	*m = RegisterStarted{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("RegisterStarted", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a RegisterStarted from the front of b and returns how many bytes it took.
+func (m *RegisterStarted) Decode(b []byte) (int, error) {
+	if len(b) < 64 {
+		return 0, codec.Short("RegisterStarted", "response", 0, len(b), 64)
+	}
+	m.Response = [64]byte(b[0:64])
+	return 64, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *RegisterStarted) String() string { return string(m.appendText(nil)) }
+
+func (m *RegisterStarted) appendText(b []byte) []byte {
+	b = append(b, "RegisterStarted{"...)
+	b = append(b, "response: "...)
+	b = codec.AppendBytes(b, m.Response[:])
+	return append(b, '}')
+}
+
+// A RegisterFinished is a struct of the protocol.
+type RegisterFinished struct {
+	Head TreeHead
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *RegisterFinished) Size() int {
+	return 104
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *RegisterFinished) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RegisterFinished) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *RegisterFinished) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Head.encode(b); err != nil {
+		return b[:start], codec.Within(err, "RegisterFinished", "head", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *RegisterFinished) UnmarshalBinary(b []byte) error {
+	*m = RegisterFinished{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("RegisterFinished", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a RegisterFinished from the front of b and returns how many bytes it took.
+func (m *RegisterFinished) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Head.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "RegisterFinished", "head", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *RegisterFinished) String() string { return string(m.appendText(nil)) }
+
+func (m *RegisterFinished) appendText(b []byte) []byte {
+	b = append(b, "RegisterFinished{"...)
+	b = append(b, "head: "...)
+	b = m.Head.appendText(b)
+	return append(b, '}')
+}
+
 // A PushType names what the server tells a client unasked.
 type PushType uint8
 
@@ -1961,6 +2993,7 @@ const (
 	PushTypeReplaced  PushType = 5
 	PushTypeManifest  PushType = 6
 	PushTypeCaughtUp  PushType = 7
+	PushTypeTree      PushType = 8
 )
 
 // String returns the name of the value, or its number.
@@ -1980,6 +3013,8 @@ func (e PushType) String() string {
 		return "manifest"
 	case e == PushTypeCaughtUp:
 		return "caught_up"
+	case e == PushTypeTree:
+		return "tree"
 	}
 	return codec.EnumText("PushType", uint64(e))
 }
@@ -1994,6 +3029,7 @@ type Push struct {
 	Replaced  Replaced     // if Type is replaced
 	Manifest  ManifestPush // if Type is manifest
 	CaughtUp  CaughtUp     // if Type is caught_up
+	Tree      TreePush     // if Type is tree
 	Unknown   []byte
 }
 
@@ -2014,6 +3050,8 @@ func (m *Push) Size() int {
 	case PushTypeManifest:
 		n += m.Manifest.Size()
 	case PushTypeCaughtUp:
+	case PushTypeTree:
+		n += 104
 	default:
 		n += len(m.Unknown)
 	}
@@ -2068,6 +3106,10 @@ func (m *Push) encode(b []byte) ([]byte, error) {
 	case PushTypeCaughtUp:
 		if b, err = m.CaughtUp.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "caught_up", len(b)-start)
+		}
+	case PushTypeTree:
+		if b, err = m.Tree.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Push", "tree", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -2138,6 +3180,12 @@ func (m *Push) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Push", "caught_up", 1)
 		}
 		b = b[n:]
+	case PushTypeTree:
+		n, err := m.Tree.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Push", "tree", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -2174,6 +3222,9 @@ func (m *Push) appendText(b []byte) []byte {
 	case PushTypeCaughtUp:
 		b = append(b, ", caught_up: "...)
 		b = m.CaughtUp.appendText(b)
+	case PushTypeTree:
+		b = append(b, ", tree: "...)
+		b = m.Tree.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -2215,8 +3266,8 @@ func (m *Deliver) encode(b []byte) ([]byte, error) {
 	if len(m.Envelope) < 1 {
 		return b[:start], codec.Below("Deliver", "envelope", len(b)-start, uint64(len(m.Envelope)), 1)
 	}
-	if len(m.Envelope) > 1056768 {
-		return b[:start], codec.Above("Deliver", "envelope", len(b)-start, uint64(len(m.Envelope)), 1056768)
+	if len(m.Envelope) > 1073152 {
+		return b[:start], codec.Above("Deliver", "envelope", len(b)-start, uint64(len(m.Envelope)), 1073152)
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
@@ -2250,8 +3301,8 @@ func (m *Deliver) Decode(b []byte) (int, error) {
 	if n < 1 {
 		return 0, codec.Below("Deliver", "envelope", 8, uint64(n), 1)
 	}
-	if n > 1056768 {
-		return 0, codec.Above("Deliver", "envelope", 8, uint64(n), 1056768)
+	if n > 1073152 {
+		return 0, codec.Above("Deliver", "envelope", 8, uint64(n), 1073152)
 	}
 	if len(b)-3 < n {
 		return 0, codec.Short("Deliver", "envelope", 8, len(b)-3, n)
@@ -2895,6 +3946,72 @@ func (m *CaughtUp) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A TreePush says that the log has grown. The client asks for the leaves.
+type TreePush struct {
+	Head TreeHead
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *TreePush) Size() int {
+	return 104
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *TreePush) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *TreePush) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *TreePush) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.Head.encode(b); err != nil {
+		return b[:start], codec.Within(err, "TreePush", "head", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *TreePush) UnmarshalBinary(b []byte) error {
+	*m = TreePush{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("TreePush", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a TreePush from the front of b and returns how many bytes it took.
+func (m *TreePush) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Head.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "TreePush", "head", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *TreePush) String() string { return string(m.appendText(nil)) }
+
+func (m *TreePush) appendText(b []byte) []byte {
+	b = append(b, "TreePush{"...)
+	b = append(b, "head: "...)
+	b = m.Head.appendText(b)
+	return append(b, '}')
+}
+
 // A SignalType names what a client tells the server without asking for an answer.
 type SignalType uint8
 
@@ -3396,8 +4513,8 @@ func (m *PeerEnvelope) encode(b []byte) ([]byte, error) {
 	if len(m.Envelope) < 1 {
 		return b[:start], codec.Below("PeerEnvelope", "envelope", len(b)-start, uint64(len(m.Envelope)), 1)
 	}
-	if len(m.Envelope) > 1056768 {
-		return b[:start], codec.Above("PeerEnvelope", "envelope", len(b)-start, uint64(len(m.Envelope)), 1056768)
+	if len(m.Envelope) > 1073152 {
+		return b[:start], codec.Above("PeerEnvelope", "envelope", len(b)-start, uint64(len(m.Envelope)), 1073152)
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
@@ -3426,8 +4543,8 @@ func (m *PeerEnvelope) Decode(b []byte) (int, error) {
 	if n < 1 {
 		return 0, codec.Below("PeerEnvelope", "envelope", 0, uint64(n), 1)
 	}
-	if n > 1056768 {
-		return 0, codec.Above("PeerEnvelope", "envelope", 0, uint64(n), 1056768)
+	if n > 1073152 {
+		return 0, codec.Above("PeerEnvelope", "envelope", 0, uint64(n), 1073152)
 	}
 	if len(b)-3 < n {
 		return 0, codec.Short("PeerEnvelope", "envelope", 0, len(b)-3, n)

@@ -587,6 +587,9 @@ type KeyFileKind uint8
 const (
 	KeyFileKindServer       KeyFileKind = 1
 	KeyFileKindServerPublic KeyFileKind = 2
+	KeyFileKindHost         KeyFileKind = 3
+	KeyFileKindHostPublic   KeyFileKind = 4
+	KeyFileKindDevice       KeyFileKind = 5
 )
 
 // String returns the name of the value, or its number.
@@ -596,6 +599,12 @@ func (e KeyFileKind) String() string {
 		return "server"
 	case e == KeyFileKindServerPublic:
 		return "server_public"
+	case e == KeyFileKindHost:
+		return "host"
+	case e == KeyFileKindHostPublic:
+		return "host_public"
+	case e == KeyFileKindDevice:
+		return "device"
 	}
 	return codec.EnumText("KeyFileKind", uint64(e))
 }
@@ -604,7 +613,10 @@ func (e KeyFileKind) String() string {
 func (e KeyFileKind) known() bool {
 	switch e {
 	case KeyFileKindServer,
-		KeyFileKindServerPublic:
+		KeyFileKindServerPublic,
+		KeyFileKindHost,
+		KeyFileKindHostPublic,
+		KeyFileKindDevice:
 		return true
 	}
 	return false
@@ -647,6 +659,9 @@ type KeyFile struct {
 	Kind         KeyFileKind
 	Server       ServerKeyFile // if Kind is server
 	ServerPublic PublicKeyFile // if Kind is server_public
+	Host         HostKeyFile   // if Kind is host
+	HostPublic   ServerKey     // if Kind is host_public
+	Device       DeviceKeyFile // if Kind is device
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -657,6 +672,12 @@ func (m *KeyFile) Size() int {
 		n += m.Server.Size()
 	case KeyFileKindServerPublic:
 		n += 384
+	case KeyFileKindHost:
+		n += m.Host.Size()
+	case KeyFileKindHostPublic:
+		n += 1264
+	case KeyFileKindDevice:
+		n += m.Device.Size()
 	}
 	n += 8
 	return n
@@ -697,6 +718,18 @@ func (m *KeyFile) encode(b []byte) ([]byte, error) {
 	case KeyFileKindServerPublic:
 		if b, err = m.ServerPublic.encode(b); err != nil {
 			return b[:start], codec.Within(err, "KeyFile", "server_public", len(b)-start)
+		}
+	case KeyFileKindHost:
+		if b, err = m.Host.encode(b); err != nil {
+			return b[:start], codec.Within(err, "KeyFile", "host", len(b)-start)
+		}
+	case KeyFileKindHostPublic:
+		if b, err = m.HostPublic.encode(b); err != nil {
+			return b[:start], codec.Within(err, "KeyFile", "host_public", len(b)-start)
+		}
+	case KeyFileKindDevice:
+		if b, err = m.Device.encode(b); err != nil {
+			return b[:start], codec.Within(err, "KeyFile", "device", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("KeyFile", "kind", len(b)-start, uint64(m.Kind))
@@ -742,6 +775,24 @@ func (m *KeyFile) Decode(b []byte) (int, error) {
 		n, err := m.ServerPublic.Decode(b)
 		if err != nil {
 			return 0, codec.Within(err, "KeyFile", "server_public", 10)
+		}
+		b = b[n:]
+	case KeyFileKindHost:
+		n, err := m.Host.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "KeyFile", "host", 10)
+		}
+		b = b[n:]
+	case KeyFileKindHostPublic:
+		n, err := m.HostPublic.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "KeyFile", "host_public", 10)
+		}
+		b = b[n:]
+	case KeyFileKindDevice:
+		n, err := m.Device.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "KeyFile", "device", 10)
 		}
 		b = b[n:]
 	default:
@@ -793,6 +844,15 @@ func (m *KeyFile) appendText(b []byte) []byte {
 	case KeyFileKindServerPublic:
 		b = append(b, ", server_public: "...)
 		b = m.ServerPublic.appendText(b)
+	case KeyFileKindHost:
+		b = append(b, ", host: "...)
+		b = m.Host.appendText(b)
+	case KeyFileKindHostPublic:
+		b = append(b, ", host_public: "...)
+		b = m.HostPublic.appendText(b)
+	case KeyFileKindDevice:
+		b = append(b, ", device: "...)
+		b = m.Device.appendText(b)
 	}
 	return append(b, '}')
 }
@@ -912,6 +972,262 @@ func (m *ServerKeyFile) String() string { return string(m.appendText(nil)) }
 
 func (m *ServerKeyFile) appendText(b []byte) []byte {
 	b = append(b, "ServerKeyFile{"...)
+	b = append(b, "box: "...)
+	b = append(b, m.Box.String()...)
+	switch m.Box {
+	case BoxKindOpen:
+		b = append(b, ", open: "...)
+		b = m.Open.appendText(b)
+	case BoxKindPassphrase:
+		b = append(b, ", passphrase: "...)
+		b = m.Passphrase.appendText(b)
+	}
+	return append(b, '}')
+}
+
+// A HostKeyFile is the secret side of a server of the default tier.
+type HostKeyFile struct {
+	Box        BoxKind
+	Open       HostSecrets   // if Box is open
+	Passphrase PassphraseBox // if Box is passphrase
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *HostKeyFile) Size() int {
+	n := 1
+	switch m.Box {
+	case BoxKindOpen:
+		n += m.Open.Size()
+	case BoxKindPassphrase:
+		n += m.Passphrase.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *HostKeyFile) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HostKeyFile) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *HostKeyFile) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if !m.Box.known() {
+		return b[:start], codec.Unknown("HostKeyFile", "box", len(b)-start, uint64(m.Box))
+	}
+	b = append(b, uint8(m.Box))
+	switch m.Box {
+	case BoxKindOpen:
+		if b, err = m.Open.encode(b); err != nil {
+			return b[:start], codec.Within(err, "HostKeyFile", "open", len(b)-start)
+		}
+	case BoxKindPassphrase:
+		if b, err = m.Passphrase.encode(b); err != nil {
+			return b[:start], codec.Within(err, "HostKeyFile", "passphrase", len(b)-start)
+		}
+	default:
+		return b[:start], codec.Unknown("HostKeyFile", "box", len(b)-start, uint64(m.Box))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *HostKeyFile) UnmarshalBinary(b []byte) error {
+	*m = HostKeyFile{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("HostKeyFile", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a HostKeyFile from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *HostKeyFile) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 1 ||
+		!BoxKind(b[0]).known() {
+		return 0, m.explain(b, 0)
+	}
+	m.Box = BoxKind(b[0])
+	b = b[1:]
+	switch m.Box {
+	case BoxKindOpen:
+		n, err := m.Open.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "HostKeyFile", "open", 1)
+		}
+		b = b[n:]
+	case BoxKindPassphrase:
+		n, err := m.Passphrase.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "HostKeyFile", "passphrase", 1)
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Unknown("HostKeyFile", "box", 0, uint64(m.Box))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*HostKeyFile) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("HostKeyFile", "box", at, len(b), 1)
+	case !BoxKind(b[0]).known():
+		return codec.Unknown("HostKeyFile", "box", at, uint64(b[0]))
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *HostKeyFile) String() string { return string(m.appendText(nil)) }
+
+func (m *HostKeyFile) appendText(b []byte) []byte {
+	b = append(b, "HostKeyFile{"...)
+	b = append(b, "box: "...)
+	b = append(b, m.Box.String()...)
+	switch m.Box {
+	case BoxKindOpen:
+		b = append(b, ", open: "...)
+		b = m.Open.appendText(b)
+	case BoxKindPassphrase:
+		b = append(b, ", passphrase: "...)
+		b = m.Passphrase.appendText(b)
+	}
+	return append(b, '}')
+}
+
+// A DeviceKeyFile is what a client's device must never show.
+type DeviceKeyFile struct {
+	Box        BoxKind
+	Open       DeviceSecrets // if Box is open
+	Passphrase PassphraseBox // if Box is passphrase
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *DeviceKeyFile) Size() int {
+	n := 1
+	switch m.Box {
+	case BoxKindOpen:
+		n += m.Open.Size()
+	case BoxKindPassphrase:
+		n += m.Passphrase.Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *DeviceKeyFile) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DeviceKeyFile) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *DeviceKeyFile) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if !m.Box.known() {
+		return b[:start], codec.Unknown("DeviceKeyFile", "box", len(b)-start, uint64(m.Box))
+	}
+	b = append(b, uint8(m.Box))
+	switch m.Box {
+	case BoxKindOpen:
+		if b, err = m.Open.encode(b); err != nil {
+			return b[:start], codec.Within(err, "DeviceKeyFile", "open", len(b)-start)
+		}
+	case BoxKindPassphrase:
+		if b, err = m.Passphrase.encode(b); err != nil {
+			return b[:start], codec.Within(err, "DeviceKeyFile", "passphrase", len(b)-start)
+		}
+	default:
+		return b[:start], codec.Unknown("DeviceKeyFile", "box", len(b)-start, uint64(m.Box))
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *DeviceKeyFile) UnmarshalBinary(b []byte) error {
+	*m = DeviceKeyFile{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("DeviceKeyFile", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a DeviceKeyFile from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *DeviceKeyFile) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 1 ||
+		!BoxKind(b[0]).known() {
+		return 0, m.explain(b, 0)
+	}
+	m.Box = BoxKind(b[0])
+	b = b[1:]
+	switch m.Box {
+	case BoxKindOpen:
+		n, err := m.Open.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "DeviceKeyFile", "open", 1)
+		}
+		b = b[n:]
+	case BoxKindPassphrase:
+		n, err := m.Passphrase.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "DeviceKeyFile", "passphrase", 1)
+		}
+		b = b[n:]
+	default:
+		return 0, codec.Unknown("DeviceKeyFile", "box", 0, uint64(m.Box))
+	}
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*DeviceKeyFile) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 1:
+		return codec.Short("DeviceKeyFile", "box", at, len(b), 1)
+	case !BoxKind(b[0]).known():
+		return codec.Unknown("DeviceKeyFile", "box", at, uint64(b[0]))
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *DeviceKeyFile) String() string { return string(m.appendText(nil)) }
+
+func (m *DeviceKeyFile) appendText(b []byte) []byte {
+	b = append(b, "DeviceKeyFile{"...)
 	b = append(b, "box: "...)
 	b = append(b, m.Box.String()...)
 	switch m.Box {

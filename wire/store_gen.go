@@ -26,6 +26,7 @@ const (
 	StoreOpKindPut         StoreOpKind = 6
 	StoreOpKindExpire      StoreOpKind = 7
 	StoreOpKindRefuse      StoreOpKind = 8
+	StoreOpKindEnter       StoreOpKind = 9
 )
 
 // String returns the name of the value, or its number.
@@ -47,6 +48,8 @@ func (e StoreOpKind) String() string {
 		return "expire"
 	case e == StoreOpKindRefuse:
 		return "refuse"
+	case e == StoreOpKindEnter:
+		return "enter"
 	}
 	return codec.EnumText("StoreOpKind", uint64(e))
 }
@@ -61,7 +64,8 @@ func (e StoreOpKind) known() bool {
 		StoreOpKindSetManifest,
 		StoreOpKindPut,
 		StoreOpKindExpire,
-		StoreOpKindRefuse:
+		StoreOpKindRefuse,
+		StoreOpKindEnter:
 		return true
 	}
 	return false
@@ -196,13 +200,115 @@ func (m *StorePutUser) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A user's next entry in the log, and what changes of the user with it: both or
+// nothing. leaf is the number of leaves before; when somebody else was first, the
+// operation is refused. user is as in put_user. The hashes of the tree grow with it.
+type StoreEnter struct {
+	User  StorePutUser
+	Leaf  uint64
+	Entry []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *StoreEnter) Size() int {
+	return 8 + m.User.Size() + 2 + len(m.Entry)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *StoreEnter) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreEnter) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *StoreEnter) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	if b, err = m.User.encode(b); err != nil {
+		return b[:start], codec.Within(err, "StoreEnter", "user", len(b)-start)
+	}
+	b = binary.BigEndian.AppendUint64(b, m.Leaf)
+	if len(m.Entry) < 1 {
+		return b[:start], codec.Below("StoreEnter", "entry", len(b)-start, uint64(len(m.Entry)), 1)
+	}
+	if len(m.Entry) > 65535 {
+		return b[:start], codec.Above("StoreEnter", "entry", len(b)-start, uint64(len(m.Entry)), 65535)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Entry)))
+	b = append(b, m.Entry...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *StoreEnter) UnmarshalBinary(b []byte) error {
+	*m = StoreEnter{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("StoreEnter", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a StoreEnter from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *StoreEnter) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.User.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "StoreEnter", "user", 0)
+	}
+	b = b[n:]
+	if len(b) < 8 {
+		return 0, codec.Short("StoreEnter", "leaf", len(in)-len(b), len(b), 8)
+	}
+	m.Leaf = binary.BigEndian.Uint64(b[0:8])
+	b = b[8:]
+	if len(b) < 2 {
+		return 0, codec.Short("StoreEnter", "entry", len(in)-len(b), len(b), 2)
+	}
+	n = int(binary.BigEndian.Uint16(b[0:2]))
+	if n < 1 {
+		return 0, codec.Below("StoreEnter", "entry", len(in)-len(b), uint64(n), 1)
+	}
+	if len(b)-2 < n {
+		return 0, codec.Short("StoreEnter", "entry", len(in)-len(b), len(b)-2, n)
+	}
+	m.Entry = b[2 : 2+n : 2+n]
+	b = b[2+n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *StoreEnter) String() string { return string(m.appendText(nil)) }
+
+func (m *StoreEnter) appendText(b []byte) []byte {
+	b = append(b, "StoreEnter{"...)
+	b = append(b, "user: "...)
+	b = m.User.appendText(b)
+	b = append(b, ", leaf: "...)
+	b = codec.AppendUint(b, m.Leaf)
+	b = append(b, ", entry: "...)
+	b = codec.AppendBytes(b, m.Entry)
+	return append(b, '}')
+}
+
 // An envelope for a mailbox.
 //
 // id is the sender's; (mailbox, from, id) is stored once. As long as the
 // envelope is pending a repeat is answered with its old position, and for
 // 24 hours after it was acked too, without storing it again. A mailbox holds
 // at most 10,000 envelopes and 64 MB, and of one sender a quarter of that, so
-// that nobody can fill it alone; an envelope has at most 1 MiB + 8 KiB.
+// that nobody can fill it alone; an envelope has at most 1 MiB + 24 KiB.
 type StoreAppend struct {
 	Mailbox   [16]byte
 	Id        [16]byte
@@ -853,6 +959,7 @@ type StoreOp struct {
 	Put         StorePut         // if Kind is put
 	Expire      StoreExpire      // if Kind is expire
 	Refuse      StoreRefuse      // if Kind is refuse
+	Enter       StoreEnter       // if Kind is enter
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -875,6 +982,8 @@ func (m *StoreOp) Size() int {
 		n += 2
 	case StoreOpKindRefuse:
 		n += 24
+	case StoreOpKindEnter:
+		n += m.Enter.Size()
 	}
 	return n
 }
@@ -938,6 +1047,10 @@ func (m *StoreOp) encode(b []byte) ([]byte, error) {
 	case StoreOpKindRefuse:
 		if b, err = m.Refuse.encode(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "refuse", len(b)-start)
+		}
+	case StoreOpKindEnter:
+		if b, err = m.Enter.encode(b); err != nil {
+			return b[:start], codec.Within(err, "StoreOp", "enter", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("StoreOp", "kind", len(b)-start, uint64(m.Kind))
@@ -1018,6 +1131,12 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "StoreOp", "refuse", 10)
 		}
 		b = b[n:]
+	case StoreOpKindEnter:
+		n, err := m.Enter.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "StoreOp", "enter", 10)
+		}
+		b = b[n:]
 	default:
 		return 0, codec.Unknown("StoreOp", "kind", 9, uint64(m.Kind))
 	}
@@ -1077,6 +1196,9 @@ func (m *StoreOp) appendText(b []byte) []byte {
 	case StoreOpKindRefuse:
 		b = append(b, ", refuse: "...)
 		b = m.Refuse.appendText(b)
+	case StoreOpKindEnter:
+		b = append(b, ", enter: "...)
+		b = m.Enter.appendText(b)
 	}
 	return append(b, '}')
 }

@@ -20,14 +20,14 @@ type (
 // Limits, all checked while applying. They are part of the meaning of the
 // operations and never differ between nodes.
 const (
-	MaxEnvelope  = 1<<20 + 8<<10 // bytes of one envelope
-	MaxRecord    = 16 << 10      // bytes of a user's record
-	MaxManifest  = 1<<25 - 1     // bytes of the manifest
-	MaxValue     = 1<<16 - 1     // bytes of a named value
-	MaxEnvelopes = 10_000        // envelopes in a mailbox
-	MaxBytes     = 64 << 20      // bytes of envelopes in a mailbox
-	MaxShare     = 4             // one sender has at most one part in so many of both
-	MaxNotes     = 10_000        // notes in a mailbox; the oldest goes first
+	MaxEnvelope  = 1<<20 + 24<<10 // bytes of one envelope
+	MaxRecord    = 16 << 10       // bytes of a user's record
+	MaxManifest  = 1<<25 - 1      // bytes of the manifest
+	MaxValue     = 1<<16 - 1      // bytes of a named value
+	MaxEnvelopes = 10_000         // envelopes in a mailbox
+	MaxBytes     = 64 << 20       // bytes of envelopes in a mailbox
+	MaxShare     = 4              // one sender has at most one part in so many of both
+	MaxNotes     = 10_000         // notes in a mailbox; the oldest goes first
 
 	// An envelope that was acked is remembered for so long, in ms.
 	goneLife = 24 * 60 * 60 * 1000
