@@ -1,59 +1,60 @@
 package server
 
 import (
-	"context"
-	"fmt"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
 	"sotto/node/keys"
 	"sotto/node/store"
-	"sotto/wire"
 )
 
-// An account is a user as the server's requests need him.
+// An account is a user as every session's requests need him, in any tier.
 type account struct {
 	name    string // as registered
 	mailbox store.Mailbox
-	key     wire.Rsa
-	since   uint64
 	allowance
 }
 
-// accounts are the users by their folded names. They are read once and not
-// changed afterwards, so everybody may read them.
+// accounts are the users. Some come while the server runs; none goes.
 type accounts struct {
-	byName map[string]*account
-	sorted []*account // by folded name
+	mu     sync.RWMutex
+	byName map[string]*account // by folded name
+	sorted []*account          // by folded name; replaced, never changed
 }
 
-// readAccounts reads all users of the store.
-func readAccounts(ctx context.Context, engine store.Engine) (*accounts, error) {
-	a := &accounts{byName: make(map[string]*account)}
-	for u, err := range engine.Users(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("read the users: %w", err)
-		}
-		var rec wire.Record
-		if err := rec.UnmarshalBinary(u.Record); err != nil {
-			return nil, fmt.Errorf("read the record of user %s: %w", u.Name, err)
-		}
-		acc := &account{name: u.Name, mailbox: u.Mailbox, key: rec.Key, since: rec.SinceMs}
-		a.byName[keys.Fold(u.Name)] = acc
-		a.sorted = append(a.sorted, acc)
+// add makes a user known.
+func (a *accounts) add(acc *account) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.byName == nil {
+		a.byName = make(map[string]*account)
 	}
-	return a, nil
+	folded := keys.Fold(acc.name)
+	a.byName[folded] = acc
+	at, _ := slices.BinarySearchFunc(a.sorted, folded, func(acc *account, folded string) int {
+		return strings.Compare(keys.Fold(acc.name), folded)
+	})
+	if at == len(a.sorted) {
+		a.sorted = append(a.sorted, acc) // behind what anybody looks at
+		return
+	}
+	a.sorted = slices.Insert(slices.Clone(a.sorted), at, acc)
 }
 
 // find returns the account of a name in any case of its letters, or nil.
-func (a *accounts) find(name string) *account { return a.byName[keys.Fold(name)] }
+func (a *accounts) find(name string) *account {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.byName[keys.Fold(name)]
+}
 
-// entries are the accounts as the manifest shows them.
-func (a *accounts) entries() []wire.ManifestEntry {
-	entries := make([]wire.ManifestEntry, len(a.sorted))
-	for i, acc := range a.sorted {
-		entries[i] = wire.ManifestEntry{User: acc.name, Key: acc.key, SinceMs: acc.since}
-	}
-	return entries
+// all returns all accounts by folded name.
+func (a *accounts) all() []*account {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return a.sorted
 }
 
 // unixMs returns t as the protocol writes times.

@@ -3,7 +3,6 @@ package server
 import (
 	"sync/atomic"
 
-	"sotto/node/login/classic"
 	"sotto/wire"
 )
 
@@ -11,7 +10,7 @@ import (
 type Count uint8
 
 const (
-	SessionBegun     Count = iota // control stream open, M6 written
+	SessionBegun     Count = iota // control stream open, the first frame written
 	SessionReplaced               // ended by a newer login of the same user
 	SessionRefused                // no room, no account or no control stream
 	SessionTooSlow                // ended because its pushes were not read
@@ -38,13 +37,13 @@ func (c Count) String() string { return countNames[c] }
 // counters are the numbers behind Counters.
 type counters struct {
 	counts  [numCounts]atomic.Uint64
-	logins  [256]atomic.Uint64 // by classic.Reason
+	logins  [256]atomic.Uint64 // by what the tier calls its reasons
 	refused [256]atomic.Uint64 // by wire.RefusedCode
 }
 
 func (s *Server) count(c Count) { s.counters.counts[c].Add(1) }
 
-func (s *Server) countLogin(r classic.Reason) { s.counters.logins[uint8(r)].Add(1) }
+func (s *Server) countLogin(reason uint8) { s.counters.logins[reason].Add(1) }
 
 func (s *Server) countRefused(c wire.RefusedCode) { s.counters.refused[c].Add(1) }
 
@@ -61,7 +60,7 @@ func (s *Server) Counters() map[string]uint64 {
 		set(Count(i).String(), &s.counters.counts[i])
 	}
 	for i := range s.counters.logins {
-		set("login: "+classic.Reason(i).String(), &s.counters.logins[i])
+		set("login: "+s.tier.reason(uint8(i)), &s.counters.logins[i])
 		set("refused: "+wire.RefusedCode(i).String(), &s.counters.refused[i])
 	}
 	return m

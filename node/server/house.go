@@ -13,8 +13,8 @@ const (
 )
 
 // keepHouse does what time asks for until ctx ends: it drops what is over,
-// signs the next manifest before this one ends, and says in the log when the
-// store stops or starts to work.
+// lets the tier do its own, and says in the log when the store stops or starts
+// to work.
 func (s *Server) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
@@ -26,7 +26,7 @@ func (s *Server) keepHouse(ctx context.Context) {
 			return
 		}
 		s.expire(ctx)
-		s.renewManifest(ctx)
+		s.tier.keepHouse(ctx)
 		if err := s.engine.Health().Err; (err == nil) != healthy {
 			if healthy = err == nil; healthy {
 				s.log.Info("the state is written again")
@@ -45,27 +45,4 @@ func (s *Server) expire(ctx context.Context) {
 			return
 		}
 	}
-}
-
-// renewManifest signs the next manifest when this one is stale, and tells the
-// clients that are here.
-func (s *Server) renewManifest(ctx context.Context) {
-	old := s.manifest.Load()
-	now := s.clock()
-	if !old.Stale(now) {
-		return
-	}
-	m, err := currentManifest(ctx, s.engine, s.source, s.identity, s.accounts, now)
-	if err != nil {
-		s.log.Error("no new manifest", "why", err, "expires", old.Expires())
-		return
-	}
-	push, err := manifestPush(m)
-	if err != nil {
-		s.log.Error("no new manifest", "why", err, "expires", old.Expires())
-		return
-	}
-	s.manifest.Store(m)
-	s.online.tellAll(push)
-	s.log.Info("manifest renewed", "version", m.Seen().Version, "expires", m.Expires())
 }

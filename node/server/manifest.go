@@ -4,45 +4,43 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"sotto/node/directory"
-	"sotto/node/keys"
 	"sotto/node/store"
 	"sotto/wire"
 )
 
 // currentManifest returns the manifest to show now: the stored one while it is
-// ours, fresh and says what the accounts say, else the next one. That is in
+// ours, fresh and says what the entries say, else the next one. That is in
 // the store before anybody sees it, so no version is ever used twice.
-func currentManifest(ctx context.Context, engine store.Engine, random io.Reader, id *keys.Identity, a *accounts, now time.Time) (*directory.Manifest, error) {
-	_, body, err := engine.Manifest(ctx)
+func (t *classicTier) currentManifest(ctx context.Context, now time.Time) (*directory.Manifest, error) {
+	_, body, err := t.engine.Manifest(ctx)
 	var seen *directory.Seen
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 	case err != nil:
 		return nil, fmt.Errorf("read the stored manifest: %w", err)
 	default:
-		old, err := directory.Parse(id.Public(), body)
+		old, err := directory.Parse(t.identity.Public(), body)
 		if err != nil {
 			return nil, fmt.Errorf("read the stored manifest: %w", err)
 		}
-		if !old.Stale(now) && sameEntries(old, a) {
+		if !old.Stale(now) && sameEntries(old, t.entries) {
 			return old, nil
 		}
 		s := old.Seen()
 		seen = &s
 	}
-	m, err := directory.Sign(random, id, seen, a.entries(), now, now.Add(directory.Life))
+	m, err := directory.Sign(t.source, t.identity, seen, t.entries, now, now.Add(directory.Life))
 	if err != nil {
 		return nil, fmt.Errorf("sign the manifest: %w", err)
 	}
 	if body, err = m.Signed().MarshalBinary(); err != nil {
 		return nil, fmt.Errorf("sign the manifest: %w", err)
 	}
-	_, err = engine.Do(ctx, store.Op{
+	_, err = t.engine.Do(ctx, store.Op{
 		At:          now.UnixMilli(),
 		SetManifest: &store.SetManifest{Version: m.Seen().Version, Body: body},
 	})
@@ -52,14 +50,37 @@ func currentManifest(ctx context.Context, engine store.Engine, random io.Reader,
 	return m, nil
 }
 
-// sameEntries reports whether m says what the accounts say.
-func sameEntries(m *directory.Manifest, a *accounts) bool {
-	return slices.EqualFunc(m.Entries(), a.sorted, func(e directory.Entry, acc *account) bool {
-		return e.Name == acc.name && e.Key.Modulus() == acc.key && unixMs(e.Since) == acc.since
+// sameEntries reports whether m says what the entries say.
+func sameEntries(m *directory.Manifest, entries []wire.ManifestEntry) bool {
+	return slices.EqualFunc(m.Entries(), entries, func(e directory.Entry, want wire.ManifestEntry) bool {
+		return e.Name == want.User && e.Key.Modulus() == want.Key && unixMs(e.Since) == want.SinceMs
 	})
 }
 
-// push returns the push that tells sessions of m.
+// keepHouse signs the next manifest when this one is stale, and tells the
+// clients that are here.
+func (t *classicTier) keepHouse(ctx context.Context) {
+	old := t.manifest.Load()
+	now := t.clock()
+	if !old.Stale(now) {
+		return
+	}
+	m, err := t.currentManifest(ctx, now)
+	if err != nil {
+		t.log.Error("no new manifest", "why", err, "expires", old.Expires())
+		return
+	}
+	push, err := manifestPush(m)
+	if err != nil {
+		t.log.Error("no new manifest", "why", err, "expires", old.Expires())
+		return
+	}
+	t.manifest.Store(m)
+	t.tellAll(push)
+	t.log.Info("manifest renewed", "version", m.Seen().Version, "expires", m.Expires())
+}
+
+// manifestPush returns the push that tells sessions of m.
 func manifestPush(m *directory.Manifest) (*wire.Push, error) {
 	body, err := m.Signed().MarshalBinary()
 	if err != nil {

@@ -45,12 +45,12 @@ func TestManifestIsRenewed(t *testing.T) {
 	w := newWorld(t, Limits{})
 	alice := w.enter("Alice", 0)
 	first := alice.parse(alice.manifest)
-	w.srv.renewManifest(t.Context())
-	if got := w.srv.manifest.Load().Seen(); got != first.Seen() {
+	w.srv.tier.keepHouse(t.Context())
+	if got := w.srv.tier.(*classicTier).manifest.Load().Seen(); got != first.Seen() {
 		t.Errorf("a fresh manifest was replaced by %v", got)
 	}
 	w.ahead.Store(int64(directory.Life * 3 / 4))
-	w.srv.renewManifest(t.Context())
+	w.srv.tier.keepHouse(t.Context())
 	var signed wire.SignedManifest
 	if err := signed.UnmarshalBinary(alice.next(wire.PushTypeManifest).Manifest.Signed); err != nil {
 		t.Fatal(err)

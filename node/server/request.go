@@ -81,6 +81,9 @@ func (s *session) answer(req *wire.Request) *wire.Reply {
 	case wire.RequestTypeLogout:
 		return &wire.Reply{Type: wire.ReplyTypeLogout}
 	}
+	if reply := s.guest.answer(s, req); reply != nil {
+		return reply
+	}
 	return chat.Refuse(wire.RefusedCodeUnknownRequest, 0)
 }
 
@@ -90,7 +93,7 @@ func (s *session) list() *wire.Reply {
 	}
 	return &wire.Reply{
 		Type: wire.ReplyTypeList,
-		List: wire.ListReply{Users: s.srv.online.states(s.srv.accounts)},
+		List: wire.ListReply{Users: s.srv.online.states(&s.srv.accounts)},
 	}
 }
 

@@ -14,9 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sotto/node/directory"
 	"sotto/node/keys"
-	"sotto/node/login/classic"
 	"sotto/node/store"
 	"sotto/node/transport"
 	"sotto/wire"
@@ -37,15 +35,14 @@ type Config struct {
 // A Server is one running server.
 type Server struct {
 	engine   store.Engine
-	identity *keys.Identity
+	tier     tier
 	endpoint *transport.Endpoint
 	clock    func() time.Time
 	source   io.Reader
 	log      *slog.Logger
 	limits   Limits
 
-	accounts *accounts
-	manifest atomic.Pointer[directory.Manifest]
+	accounts accounts
 	online   sessions
 	conns    atomic.Int64  // logged in, with a session or about to have one
 	large    chan struct{} // one for each large request of all sessions
@@ -70,13 +67,12 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 
 func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
-		engine:   cfg.Engine,
-		identity: cfg.Keys.Identity,
-		clock:    cfg.Clock,
-		source:   cfg.Random,
-		log:      cfg.Log,
-		limits:   cfg.Limits.filled(),
-		online:   sessions{byName: make(map[string]*session)},
+		engine: cfg.Engine,
+		clock:  cfg.Clock,
+		source: cfg.Random,
+		log:    cfg.Log,
+		limits: cfg.Limits.filled(),
+		online: sessions{byName: make(map[string]*session)},
 	}
 	if s.clock == nil {
 		s.clock = time.Now
@@ -90,30 +86,12 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	s.large = make(chan struct{}, s.limits.LargeRequests)
 
 	var err error
-	if s.accounts, err = readAccounts(ctx, s.engine); err != nil {
-		return nil, err
-	}
-	m, err := currentManifest(ctx, s.engine, s.source, s.identity, s.accounts, s.clock())
-	if err != nil {
-		return nil, err
-	}
-	s.manifest.Store(m)
-
-	login, err := classic.NewServer(classic.ServerConfig{
-		Random:   s.source,
-		Identity: s.identity,
-		Secret:   cfg.Keys.Secret,
-		Users:    records{s.engine},
-		Marks:    marks{s.engine},
-		Count:    s.countLogin,
-		BaseK:    cfg.Work,
-	})
-	if err != nil {
+	if s.tier, err = newClassic(ctx, s, cfg.Keys, cfg.Work); err != nil {
 		return nil, err
 	}
 	s.endpoint, err = transport.NewEndpoint(cfg.Socket, transport.Config{
 		Random:      s.source,
-		Responder:   responder{login},
+		Responder:   s.tier,
 		IdleTimeout: s.limits.Idle,
 		Workers:     2 * runtime.GOMAXPROCS(0), // a login waits for the disk twice
 		ResetKey:    labelReset.Hash(cfg.Keys.Secret[:]),
@@ -125,10 +103,10 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 func (s *Server) Addr() netip.AddrPort { return s.endpoint.LocalAddr() }
 
 // Fingerprint returns what people compare to know the server.
-func (s *Server) Fingerprint() string { return s.identity.Public().Fingerprint() }
+func (s *Server) Fingerprint() string { return s.tier.fingerprint() }
 
 // Users returns how many users the server knows.
-func (s *Server) Users() int { return len(s.accounts.sorted) }
+func (s *Server) Users() int { return len(s.accounts.all()) }
 
 // Serve answers clients until ctx ends. Then it takes no more, lets requests
 // under way finish within a moment, tells every client that it stops and

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/login/classic"
 	"sotto/node/store"
 	"sotto/node/transport"
 	"sotto/wire"
@@ -22,6 +21,7 @@ import (
 // mailbox. All of them end with the conn.
 type session struct {
 	srv     *Server
+	guest   guest
 	account *account
 	conn    *transport.Conn
 	end     context.CancelCauseFunc // ends run; the cause is an *ending
@@ -48,13 +48,13 @@ func (e *ending) Error() string { return e.reason }
 
 // serve runs the session of a conn that has logged in.
 func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
-	peer, ok := conn.Peer().(*classic.Peer)
-	if !ok {
+	who := srv.tier.admit(conn.Peer())
+	if who == nil {
 		conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "no login")
 		return
 	}
-	log := srv.log.With("user", peer.User, "from", conn.PeerAddr())
-	account := srv.accounts.find(peer.User)
+	log := srv.log.With("user", who.name(), "from", conn.PeerAddr())
+	account := srv.accounts.find(who.name())
 	if account == nil {
 		srv.count(SessionRefused)
 		conn.CloseWithCode(uint64(wire.CloseCodeRemoved), "no such account")
@@ -73,7 +73,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &session{
-		srv: srv, account: account, conn: conn, end: end,
+		srv: srv, guest: who, account: account, conn: conn, end: end,
 		slots: make(chan struct{}, srv.limits.RequestsPerSession),
 	}
 	s.queue = pushQueue{limit: srv.limits.Queue, start: func() { s.wg.Go(s.drain) }}
@@ -81,7 +81,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 		write: func(upTo uint64) { s.storeAck(ctx, upTo) },
 		start: func(run func()) { s.wg.Go(run) },
 	}
-	signals, err := s.open(ctx, peer)
+	signals, err := s.open(ctx)
 	if err != nil {
 		srv.count(SessionRefused)
 		log.Info("login without a session", "why", err)
@@ -107,8 +107,9 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	log.Info("session ended", "why", err, "after", srv.clock().Sub(begun).Round(time.Second))
 }
 
-// open waits for the control stream and its first signal, and answers with M6.
-func (s *session) open(ctx context.Context, peer *classic.Peer) (signals *chat.Reader, err error) {
+// open waits for the control stream and its first signal, and answers with
+// the first frame.
+func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.srv.limits.Attach)
 	defer cancel()
 	control, err := s.conn.AcceptStream(ctx)
@@ -122,13 +123,13 @@ func (s *session) open(ctx context.Context, peer *classic.Peer) (signals *chat.R
 		return nil, fmt.Errorf("read the first signal: %w", err)
 	}
 	control.SetReadDeadline(time.Time{})
-	m6, err := peer.SealM6(s.srv.clock(), s.srv.manifest.Load().Signed())
+	welcome, err := s.guest.welcome(s.srv.clock())
 	if err != nil {
-		return nil, fmt.Errorf("seal M6: %w", err)
+		return nil, fmt.Errorf("make the first frame: %w", err)
 	}
 	s.control = chat.NewWriter(&steadyWriter{control, s.srv.limits.Stall})
-	if err := s.control.Frame(m6); err != nil {
-		return nil, fmt.Errorf("write M6: %w", err)
+	if err := s.control.Frame(welcome); err != nil {
+		return nil, fmt.Errorf("write the first frame: %w", err)
 	}
 	return signals, nil
 }

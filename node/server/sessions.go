@@ -82,8 +82,9 @@ func (t *sessions) tellAll(p *wire.Push) {
 func (t *sessions) states(a *accounts) []wire.UserState {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	states := make([]wire.UserState, len(a.sorted))
-	for i, acc := range a.sorted {
+	all := a.all()
+	states := make([]wire.UserState, len(all))
+	for i, acc := range all {
 		states[i].Name = acc.name
 		if t.byName[keys.Fold(acc.name)] != nil {
 			states[i].Online = wire.OnlineOnline

@@ -243,16 +243,22 @@ func (w *world) enter(name string, upTo uint64) *visitor {
 	}
 	v.control.SetReadDeadline(time.Time{})
 	v.pushes = make(chan *wire.Push, 1000)
+	began := make(chan struct{}) // the first push says that others see the session
 	go func() {
 		defer close(v.pushes)
-		for {
+		for first := true; ; first = false {
 			p := new(wire.Push)
-			if r.Item(p) != nil {
+			err := r.Item(p)
+			if first {
+				close(began)
+			}
+			if err != nil {
 				return
 			}
 			v.pushes <- p
 		}
 	}()
+	<-began
 	return v
 }
 
