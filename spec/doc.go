@@ -238,6 +238,6 @@ A number is decimal, or has 0x or 0b in front.
 package spec
 
 //go:generate go tool wiregen fmt -w .
-//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto -lua packet.lua packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire classic chat.wire store.wire
-//go:generate go tool wiregen -o ../fuzz -pkg fuzz -emit fuzz -codecs sotto/wire packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire classic chat.wire store.wire
-//go:generate go tool wiregen -o vectors -emit vectors packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire classic chat.wire store.wire
+//go:generate go tool wiregen -o ../wire -pkg wire -emit go,doc,lua -title Sotto -lua packet.lua packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire opaque.wire classic chat.wire store.wire
+//go:generate go tool wiregen -o ../fuzz -pkg fuzz -emit fuzz -codecs sotto/wire packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire opaque.wire classic chat.wire store.wire
+//go:generate go tool wiregen -o vectors -emit vectors packet.wire segment.wire session.wire identity.wire channel.wire log.wire message.wire opaque.wire classic chat.wire store.wire
