@@ -66,12 +66,13 @@ fuzz:                -
 // modules are the modules outside the standard library that the code itself
 // (tests aside) may use, and the folders that may use them.
 var modules = map[string][]string{
-	"golang.org/x/crypto": {"node"},
-	"golang.org/x/sys":    {"node/internet", "node/store", "cmd"},
-	"golang.org/x/term":   {"cmd"},
-	"golang.org/x/text":   {"node/keys", "node/login"},
-	"golang.org/x/tools":  {"gen", "cmd/wiregen"},
-	"modernc.org/sqlite":  {"node/store", "node/client/profile"},
+	"github.com/cloudflare/circl": {"node/login"},
+	"golang.org/x/crypto":         {"node"},
+	"golang.org/x/sys":            {"node/internet", "node/store", "cmd"},
+	"golang.org/x/term":           {"cmd"},
+	"golang.org/x/text":           {"node/keys", "node/login"},
+	"golang.org/x/tools":          {"gen", "cmd/wiregen"},
+	"modernc.org/sqlite":          {"node/store", "node/client/profile"},
 }
 
 // clockFolders are the folders whose loops own time. Everywhere else now is

@@ -21,7 +21,7 @@ type Stretch struct {
 	Threads         uint8
 }
 
-// standard is Argon2id as protocol.md section 3 has it. There is no other on any
+// standard is Argon2id as protocol.md sections 3 and 4 have it. There is no other on any
 // wire or disk.
 var standard = Stretch{Time: 3, MemoryKiB: 64 << 10, Threads: 4}
 
@@ -50,8 +50,20 @@ func (s Stretch) Key(password []byte, salt [16]byte) ([]byte, error) {
 		return nil, err
 	}
 	defer clear(normal)
+	return s.argon2id(normal, salt, 32), nil
+}
+
+// Output stretches the output of an OPRF to as many bytes. The salt is zero, as RFC
+// 9807 section 7 has it: each user's OPRF key is a salt that the server keeps secret.
+func (s Stretch) Output(oprf [64]byte) [64]byte {
+	b := s.argon2id(oprf[:], [16]byte{}, uint32(len(oprf)))
+	defer clear(b)
+	return [64]byte(b)
+}
+
+func (s Stretch) argon2id(secret []byte, salt [16]byte, size uint32) []byte {
 	if s == (Stretch{}) {
 		s = standard
 	}
-	return argon2.IDKey(normal, salt[:], s.Time, s.MemoryKiB, s.Threads, 32), nil
+	return argon2.IDKey(secret, salt[:], s.Time, s.MemoryKiB, s.Threads, size)
 }

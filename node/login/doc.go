@@ -2,4 +2,5 @@
 // folder; a deployment speaks one of them and never negotiates.
 //
 // login/classic is the tier of RSA keys and passwords, protocol.md section 3.
+// login/opaque is how the default tier uses a password, protocol.md section 4.
 package login
