@@ -7,7 +7,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/envelope"
 	"sotto/node/keys"
 	"sotto/wire"
@@ -139,10 +139,10 @@ func FuzzManifest(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		server := identities()["server"]
-		honest, err := directory.Sign(rand.Reader, server, nil, []wire.ManifestEntry{
+		honest, err := manifest.Sign(rand.Reader, server, nil, []wire.ManifestEntry{
 			{User: "alice", Key: identities()["alice"].Public().Modulus()},
 			{User: "bob", Key: identities()["bob"].Public().Modulus()},
-		}, fixedNow, fixedNow.Add(directory.Life))
+		}, fixedNow, fixedNow.Add(manifest.Life))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func FuzzManifest(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := directory.Parse(server.Public(), append(body, sig[:]...))
+		m, err := manifest.Parse(server.Public(), append(body, sig[:]...))
 		if err != nil {
 			return
 		}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/transport"
@@ -244,7 +244,7 @@ func (c *Client) writeSignals(k *link, control *transport.Stream) {
 
 // newManifest takes a manifest that the server sent during the session.
 func (c *Client) newManifest(signed []byte) {
-	m, err := directory.Parse(c.cfg.ServerKey, signed)
+	m, err := manifest.Parse(c.cfg.ServerKey, signed)
 	if err != nil {
 		c.tell(func(l *loop) { l.giveUp(&DirectoryError{err}) })
 		return

@@ -9,7 +9,7 @@ import (
 
 	"sotto/node/chat"
 	"sotto/node/client/profile"
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/session"
@@ -24,7 +24,7 @@ type login struct {
 	reader   *chat.Reader // of control, after M6
 	user     string       // as registered
 	identity *keys.Identity
-	manifest *directory.Manifest
+	manifest *manifest.Manifest
 	peers    []profile.Peer // after manifest was taken into the profile
 	changed  []string       // the users whose key changed with it
 	at       time.Time      // by our clock
@@ -294,7 +294,7 @@ func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.Clien
 	in.control.SetDeadline(time.Time{})
 	in.identity = hands.Identity()
 	in.at, in.serverAt = c.cfg.Now(), session.ServerTime
-	if in.manifest, err = directory.Verify(c.cfg.ServerKey, signed); err != nil {
+	if in.manifest, err = manifest.Verify(c.cfg.ServerKey, signed); err != nil {
 		return &DirectoryError{err}
 	}
 	own, _ := in.manifest.Lookup(cfg.User) // takeManifest checks that it is there
@@ -305,11 +305,11 @@ func (c *Client) openControl(in *login, hands *classic.Client, cfg classic.Clien
 
 // takeManifest checks a manifest against the last one that this profile saw
 // and stores it. What it contradicts is an alarm, and it is not taken.
-func (c *Client) takeManifest(ctx context.Context, m *directory.Manifest, user string, own wire.KeyId, now time.Time) (peers []profile.Peer, changed []string, err error) {
-	var seen directory.Seen
+func (c *Client) takeManifest(ctx context.Context, m *manifest.Manifest, user string, own wire.KeyId, now time.Time) (peers []profile.Peer, changed []string, err error) {
+	var seen manifest.Seen
 	switch last, err := c.cfg.Profile.Manifest(ctx); {
 	case err == nil:
-		seen = directory.Seen{Version: last.Version, Hash: last.Hash}
+		seen = manifest.Seen{Version: last.Version, Hash: last.Hash}
 	case !errors.Is(err, profile.ErrNotFound):
 		return nil, nil, err
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"sotto/node/client/profile"
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/wire"
 )
@@ -34,15 +34,15 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 	entry := func(name string, id *keys.Identity) wire.ManifestEntry {
 		return wire.ManifestEntry{User: name, Key: id.Public().Modulus()}
 	}
-	sign := func(prev *directory.Seen, issued time.Time, entries ...wire.ManifestEntry) *directory.Manifest {
+	sign := func(prev *manifest.Seen, issued time.Time, entries ...wire.ManifestEntry) *manifest.Manifest {
 		t.Helper()
-		m, err := directory.Sign(rand.Reader, server, prev, entries, issued, issued.Add(directory.Life))
+		m, err := manifest.Sign(rand.Reader, server, prev, entries, issued, issued.Add(manifest.Life))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return m
 	}
-	take := func(m *directory.Manifest) ([]string, error) {
+	take := func(m *manifest.Manifest) ([]string, error) {
 		_, changed, err := c.takeManifest(t.Context(), m, "Bob", mine.Public().Id(), now)
 		return changed, err
 	}
@@ -54,14 +54,14 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 	seen := first.Seen()
 	for _, test := range []struct {
 		name string
-		m    *directory.Manifest
+		m    *manifest.Manifest
 		want error
 	}{
-		{"without my entry", sign(&seen, now, entry("Alice", other)), directory.ErrOwnEntry},
-		{"another key for me", sign(&seen, now, entry("Bob", other)), directory.ErrOwnEntry},
-		{"a fork", sign(nil, now, entry("Bob", mine)), directory.ErrFork},
-		{"a broken chain", sign(&directory.Seen{Version: 1}, now, entry("Bob", mine)), directory.ErrBrokenChain},
-		{"an expired one", sign(&seen, now.Add(-2*directory.Life), entry("Bob", mine)), directory.ErrExpired},
+		{"without my entry", sign(&seen, now, entry("Alice", other)), manifest.ErrOwnEntry},
+		{"another key for me", sign(&seen, now, entry("Bob", other)), manifest.ErrOwnEntry},
+		{"a fork", sign(nil, now, entry("Bob", mine)), manifest.ErrFork},
+		{"a broken chain", sign(&manifest.Seen{Version: 1}, now, entry("Bob", mine)), manifest.ErrBrokenChain},
+		{"an expired one", sign(&seen, now.Add(-2*manifest.Life), entry("Bob", mine)), manifest.ErrExpired},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := take(test.m)
@@ -75,7 +75,7 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 	if _, err := take(second); err != nil {
 		t.Errorf("the next manifest, after all that: %v", err)
 	}
-	if _, err := take(first); !errors.Is(err, directory.ErrRollback) {
+	if _, err := take(first); !errors.Is(err, manifest.ErrRollback) {
 		t.Errorf("the first manifest again: %v, want a rollback", err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/store"
@@ -30,7 +30,7 @@ type classicTier struct {
 	login    *classic.Server
 
 	entries  []wire.ManifestEntry // by folded name
-	manifest atomic.Pointer[directory.Manifest]
+	manifest atomic.Pointer[manifest.Manifest]
 }
 
 // newClassic reads the users into the server's accounts and signs the manifest

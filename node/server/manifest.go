@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/store"
 	"sotto/wire"
 )
@@ -15,15 +15,15 @@ import (
 // currentManifest returns the manifest to show now: the stored one while it is
 // ours, fresh and says what the entries say, else the next one. That is in
 // the store before anybody sees it, so no version is ever used twice.
-func (t *classicTier) currentManifest(ctx context.Context, now time.Time) (*directory.Manifest, error) {
+func (t *classicTier) currentManifest(ctx context.Context, now time.Time) (*manifest.Manifest, error) {
 	_, body, err := t.engine.Manifest(ctx)
-	var seen *directory.Seen
+	var seen *manifest.Seen
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 	case err != nil:
 		return nil, fmt.Errorf("read the stored manifest: %w", err)
 	default:
-		old, err := directory.Parse(t.identity.Public(), body)
+		old, err := manifest.Parse(t.identity.Public(), body)
 		if err != nil {
 			return nil, fmt.Errorf("read the stored manifest: %w", err)
 		}
@@ -33,7 +33,7 @@ func (t *classicTier) currentManifest(ctx context.Context, now time.Time) (*dire
 		s := old.Seen()
 		seen = &s
 	}
-	m, err := directory.Sign(t.source, t.identity, seen, t.entries, now, now.Add(directory.Life))
+	m, err := manifest.Sign(t.source, t.identity, seen, t.entries, now, now.Add(manifest.Life))
 	if err != nil {
 		return nil, fmt.Errorf("sign the manifest: %w", err)
 	}
@@ -51,8 +51,8 @@ func (t *classicTier) currentManifest(ctx context.Context, now time.Time) (*dire
 }
 
 // sameEntries reports whether m says what the entries say.
-func sameEntries(m *directory.Manifest, entries []wire.ManifestEntry) bool {
-	return slices.EqualFunc(m.Entries(), entries, func(e directory.Entry, want wire.ManifestEntry) bool {
+func sameEntries(m *manifest.Manifest, entries []wire.ManifestEntry) bool {
+	return slices.EqualFunc(m.Entries(), entries, func(e manifest.Entry, want wire.ManifestEntry) bool {
 		return e.Name == want.User && e.Key.Modulus() == want.Key && unixMs(e.Since) == want.SinceMs
 	})
 }
@@ -81,7 +81,7 @@ func (t *classicTier) keepHouse(ctx context.Context) {
 }
 
 // manifestPush returns the push that tells sessions of m.
-func manifestPush(m *directory.Manifest) (*wire.Push, error) {
+func manifestPush(m *manifest.Manifest) (*wire.Push, error) {
 	body, err := m.Signed().MarshalBinary()
 	if err != nil {
 		return nil, err

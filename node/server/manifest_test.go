@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/wire"
 )
 
@@ -14,7 +14,7 @@ func TestManifestOverRestarts(t *testing.T) {
 	w := newWorld(t, Limits{})
 	v := w.enter("Alice", 0)
 	first := v.parse(v.manifest)
-	if err := first.Follows(directory.Seen{}, time.Now()); err != nil {
+	if err := first.Follows(manifest.Seen{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
 	if err := first.CheckOwn("Alice", identity(t, "Alice").Public().Id()); err != nil {
@@ -49,18 +49,18 @@ func TestManifestIsRenewed(t *testing.T) {
 	if got := w.srv.tier.(*classicTier).manifest.Load().Seen(); got != first.Seen() {
 		t.Errorf("a fresh manifest was replaced by %v", got)
 	}
-	w.ahead.Store(int64(directory.Life * 3 / 4))
+	w.ahead.Store(int64(manifest.Life * 3 / 4))
 	w.srv.tier.keepHouse(t.Context())
 	var signed wire.SignedManifest
 	if err := signed.UnmarshalBinary(alice.next(wire.PushTypeManifest).Manifest.Signed); err != nil {
 		t.Fatal(err)
 	}
 	pushed := alice.parse(&signed)
-	now := time.Now().Add(directory.Life * 3 / 4)
+	now := time.Now().Add(manifest.Life * 3 / 4)
 	if err := pushed.Follows(first.Seen(), now); err != nil {
 		t.Errorf("the pushed manifest: %v", err)
 	}
-	if left := pushed.Expires().Sub(now); left < directory.Life/2 {
+	if left := pushed.Expires().Sub(now); left < manifest.Life/2 {
 		t.Errorf("the pushed manifest ends in %v", left)
 	}
 	bob := w.enter("Bob", 0)

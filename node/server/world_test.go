@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/store"
@@ -377,9 +377,9 @@ func (w *world) eventually(name string, n uint64) {
 }
 
 // parse checks the manifest that a visitor was shown.
-func (v *visitor) parse(b *wire.SignedManifest) *directory.Manifest {
+func (v *visitor) parse(b *wire.SignedManifest) *manifest.Manifest {
 	v.t.Helper()
-	m, err := directory.Verify(identity(v.t, "the server").Public(), b)
+	m, err := manifest.Verify(identity(v.t, "the server").Public(), b)
 	if err != nil {
 		v.t.Fatal(err)
 	}

@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"sotto/node/directory"
+	"sotto/node/directory/manifest"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/wire"
@@ -77,12 +77,12 @@ func Example() {
 	}
 	fmt.Println("same keys:", mine.Send == theirs.Receive && mine.Receive == theirs.Send)
 
-	manifest, err := directory.Sign(rand.Reader, identity, nil,
-		[]wire.ManifestEntry{{User: record.Name, Key: record.Key, SinceMs: record.SinceMs}}, now, now.Add(directory.Life))
+	all, err := manifest.Sign(rand.Reader, identity, nil,
+		[]wire.ManifestEntry{{User: record.Name, Key: record.Key, SinceMs: record.SinceMs}}, now, now.Add(manifest.Life))
 	if err != nil {
 		panic(err)
 	}
-	m6, err := run.Peer().(*classic.Peer).SealM6(now, manifest.Signed())
+	m6, err := run.Peer().(*classic.Peer).SealM6(now, all.Signed())
 	if err != nil {
 		panic(err)
 	}
@@ -90,7 +90,7 @@ func Example() {
 	if err != nil {
 		panic(err)
 	}
-	people, err := directory.Verify(identity.Public(), signed)
+	people, err := manifest.Verify(identity.Public(), signed)
 	if err != nil {
 		panic(err)
 	}

@@ -1,12 +1,12 @@
-// Package directory says who has which key: the server signs a manifest of all
-// users, and a client checks it and remembers what it has seen.
+// Package manifest is the directory of the classic tier: the server signs a
+// manifest of all users, and a client checks it and remembers what it has seen.
 //
 // It promises that a manifest which it returns was signed by the pinned server,
 // is well formed, holds no name and no key twice and no key that isn't one, and
 // that Follows refuses to go back, to follow a fork or a broken chain, and to
 // believe what has expired.
 //
-//	m, err := directory.Verify(server, signed)
+//	m, err := manifest.Verify(server, signed)
 //	err = m.Follows(seen, now)     // then store m.Seen()
 //	err = m.CheckOwn(name, key)    // an alarm
 //
@@ -20,4 +20,4 @@
 // knows only that the version has grown. A server can show different people
 // different manifests; what stops it from using that is the pins and the safety
 // numbers.
-package directory
+package manifest
