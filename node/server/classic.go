@@ -104,6 +104,8 @@ type classicGuest struct {
 
 func (g *classicGuest) name() string { return g.peer.User }
 
+func (g *classicGuest) full() bool { return true }
+
 // welcome returns M6.
 func (g *classicGuest) welcome(now time.Time) ([]byte, error) {
 	return g.peer.SealM6(now, g.tier.manifest.Load().Signed())

@@ -10,6 +10,7 @@ type Limits struct {
 	LargeRequests      int           // of more than 64 KiB, for all sessions together
 	Queue              int           // pushes apart from the mailbox that wait for one session
 	Attach             time.Duration // from the login to the control stream
+	Visit              time.Duration // for a device or an account to be made known, before a session can begin
 	Idle               time.Duration // silence after which a client counts as gone
 	Stall              time.Duration // without one byte of progress on a stream
 	Linger             time.Duration // for a client to leave by itself after a last word
@@ -34,6 +35,7 @@ var defaults = Limits{
 	LargeRequests:      256,
 	Queue:              256,
 	Attach:             10 * time.Second,
+	Visit:              5 * time.Minute,
 	Idle:               time.Minute,
 	Stall:              30 * time.Second,
 	Linger:             time.Second,
@@ -63,6 +65,7 @@ func (l Limits) filled() Limits {
 		LargeRequests:      or(l.LargeRequests, d.LargeRequests),
 		Queue:              or(l.Queue, d.Queue),
 		Attach:             or(l.Attach, d.Attach),
+		Visit:              or(l.Visit, d.Visit),
 		Idle:               or(l.Idle, d.Idle),
 		Stall:              or(l.Stall, d.Stall),
 		Linger:             or(l.Linger, d.Linger),

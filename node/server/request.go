@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"errors"
 	"io"
 	"time"
@@ -24,7 +25,7 @@ const (
 )
 
 // request reads the one request of a stream and answers it.
-func (s *session) request(st *transport.Stream) {
+func (s *session) request(ctx context.Context, st *transport.Stream) {
 	large := false
 	defer func() {
 		if large {
@@ -67,10 +68,17 @@ func (s *session) request(st *transport.Stream) {
 	if reply.Type == wire.ReplyTypeLogout {
 		s.end(&ending{code: wire.CloseCodeLogout, reason: "logged out"})
 	}
+	s.begin(ctx) // if the request was what it took
 }
 
 // answer does what a request asks for.
 func (s *session) answer(req *wire.Request) *wire.Reply {
+	if reply := s.guest.answer(s, req); reply != nil {
+		return reply
+	}
+	if !s.begun.Load() {
+		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
+	}
 	switch req.Type {
 	case wire.RequestTypeList:
 		return s.list()
@@ -80,9 +88,6 @@ func (s *session) answer(req *wire.Request) *wire.Reply {
 		return s.send(&req.Send)
 	case wire.RequestTypeLogout:
 		return &wire.Reply{Type: wire.ReplyTypeLogout}
-	}
-	if reply := s.guest.answer(s, req); reply != nil {
-		return reply
 	}
 	return chat.Refuse(wire.RefusedCodeUnknownRequest, 0)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,8 +23,9 @@ import (
 type session struct {
 	srv     *Server
 	guest   guest
-	account *account
+	account *account // nil: somebody who has none yet
 	conn    *transport.Conn
+	log     *slog.Logger
 	end     context.CancelCauseFunc // ends run; the cause is an *ending
 
 	queue pushQueue
@@ -31,6 +33,8 @@ type session struct {
 	slots chan struct{} // one for each request that is being read or answered
 	wg    sync.WaitGroup
 
+	begun   atomic.Bool   // others may see it, and it may make all requests
+	gone    bool          // has left the table for good; guarded by the table
 	hidden  atomic.Bool   // the client wants no conns with other clients
 	pushed  atomic.Uint64 // the highest position that was pushed
 	writing sync.Mutex    // held while one push is written
@@ -55,7 +59,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	}
 	log := srv.log.With("user", who.name(), "from", conn.PeerAddr())
 	account := srv.accounts.find(who.name())
-	if account == nil {
+	if account == nil && who.name() != "" {
 		srv.count(SessionRefused)
 		conn.CloseWithCode(uint64(wire.CloseCodeRemoved), "no such account")
 		return
@@ -69,11 +73,11 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	}
 
 	conn.SetKeepAlive(srv.limits.Idle / 3) // who does not answer that is gone
-	begun := srv.clock()
+	since := srv.clock()
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	s := &session{
-		srv: srv, guest: who, account: account, conn: conn, end: end,
+		srv: srv, guest: who, account: account, conn: conn, log: log, end: end,
 		slots: make(chan struct{}, srv.limits.RequestsPerSession),
 	}
 	s.queue = pushQueue{limit: srv.limits.Queue, start: func() { s.wg.Go(s.drain) }}
@@ -88,11 +92,10 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 		s.close(wire.CloseCodeProtocolError, "no control stream")
 		return
 	}
-	srv.count(SessionBegun)
-	log.Info("session begun")
-	srv.online.enter(s)
-	s.wg.Go(func() { s.pushMailbox(ctx) })
 	s.wg.Go(func() { s.readSignals(ctx, signals) })
+	stay := time.AfterFunc(srv.limits.Visit, s.overstay)
+	defer stay.Stop()
+	s.begin(ctx)
 
 	err = s.run(ctx)
 
@@ -104,7 +107,7 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	s.close(wire.CloseCodeDone, "")
 	s.queue.close()
 	s.wg.Wait()
-	log.Info("session ended", "why", err, "after", srv.clock().Sub(begun).Round(time.Second))
+	log.Info("session ended", "why", err, "after", srv.clock().Sub(since).Round(time.Second))
 }
 
 // open waits for the control stream and its first signal, and answers with
@@ -134,6 +137,25 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 	return signals, nil
 }
 
+// begin makes s its user's session, once it may be: others see it, and what
+// waits for the user is pushed.
+func (s *session) begin(ctx context.Context) {
+	if !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
+		return
+	}
+	s.srv.count(SessionBegun)
+	s.log.Info("session begun")
+	s.wg.Go(func() { s.pushMailbox(ctx) })
+}
+
+// overstay ends a session that was to make a device or an account known and
+// hasn't.
+func (s *session) overstay() {
+	if !s.begun.Load() {
+		s.end(&ending{code: wire.CloseCodeDone, reason: "no session began in time"})
+	}
+}
+
 // run accepts requests until the conn or ctx ends, and says why.
 func (s *session) run(ctx context.Context) error {
 	for {
@@ -154,7 +176,7 @@ func (s *session) run(ctx context.Context) error {
 		}
 		s.wg.Go(func() {
 			defer func() { <-s.slots }()
-			s.request(st)
+			s.request(ctx, st)
 		})
 	}
 }

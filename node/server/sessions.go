@@ -14,18 +14,22 @@ type sessions struct {
 	byName map[string]*session // by folded name
 }
 
-// enter makes s its user's session and ends the one that had its place. The
-// others are told within the table's lock, so that two changes of one user
-// reach everybody in the same order; telling never waits.
-func (t *sessions) enter(s *session) {
+// enter makes s its user's session and ends the one that had its place, unless s
+// has left before it came. The others are told within the table's lock, so that
+// two changes of one user reach everybody in the same order; telling never
+// waits.
+func (t *sessions) enter(s *session) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if s.gone {
+		return false
+	}
 	name := keys.Fold(s.account.name)
 	old := t.byName[name]
 	t.byName[name] = s
 	if old == nil {
 		t.tellOthers(s, wire.OnlineOnline)
-		return
+		return true
 	}
 	s.srv.count(SessionReplaced)
 	old.end(&ending{
@@ -36,12 +40,17 @@ func (t *sessions) enter(s *session) {
 			TimeMs: unixMs(s.srv.clock()),
 		}},
 	})
+	return true
 }
 
-// leave takes s out of the table unless a newer session has its place.
+// leave takes s out of the table unless a newer session has its place, and
+// keeps it out.
 func (t *sessions) leave(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if s.gone = true; s.account == nil {
+		return
+	}
 	name := keys.Fold(s.account.name)
 	if t.byName[name] != s {
 		return

@@ -26,8 +26,11 @@ type tier interface {
 
 // A guest is who logged in on one conn, as his tier knows him.
 type guest interface {
-	// name is the user's, as registered.
+	// name is the user's, as registered; empty, of somebody who has no account yet.
 	name() string
+	// full reports whether the session may begin at once. Until it begins nobody
+	// sees it, nothing is pushed, and only the tier's own requests are answered.
+	full() bool
 	// welcome returns the first frame of the control stream. It is asked for once.
 	welcome(now time.Time) ([]byte, error)
 	// answer does a request that only this tier knows; nil says that it knows
