@@ -2516,8 +2516,9 @@ func (m *LogoutReply) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A LeavesReply holds leaves in their order, as many as fit. proof leads from the tree of the request's from, which has that many
-// leaves, to head.
+// A LeavesReply holds leaves in their order, as many as fit, and at least one if the log has more than from. proof leads from the
+// tree that ends with the last of them, or where there is none from the tree of from leaves, to head. So a client that has the
+// tree up to from adds the leaves to it and knows whether head continues the result.
 type LeavesReply struct {
 	Head   TreeHead
 	Proof  TreeProof

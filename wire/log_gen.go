@@ -54,7 +54,12 @@ func (e EntryWhy) known() bool {
 
 // An Entry is what the directory says of an account from then on. n counts an account's
 // entries from 1; prev is H(entry, bytes of the SignedEntry before), all zero for the
-// first. No device stands twice.
+// first. No two devices have a key in common. time_ms is the time of whoever makes the
+// entry; it never goes back, and is in the year 9999 at the latest.
+//
+// created stands in the first entry of an account and in no other. With device
+// the account keys stay and the devices change. With rotated the account keys change; with
+// reset account.sign does.
 type Entry struct {
 	Realm   Realm
 	User    string // as registered; the letters' case never changes
@@ -373,7 +378,7 @@ func (m *Device) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// sig_new is by the account's key under the label "entry". sig_old is by the key of the
+// sig_new is by account.sign under the label "entry". sig_old is by account.sign of the
 // entry before under the label "entry old"; where that is the same key it is all zero, and
 // for created and reset too.
 type SignedEntry struct {
@@ -481,7 +486,8 @@ func (m *SignedEntry) appendText(b []byte) []byte {
 //	SIZE                  the number of leaves in decimal
 //	ROOT                  the root in base64
 //
-// with a newline behind each line.
+// with a newline behind each line. size is at most 2^40. The root of the empty tree is SHA-256 of
+// nothing.
 type TreeHead struct {
 	Size_ uint64
 	Root  Hash
@@ -569,7 +575,8 @@ func (m *TreeHead) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A TreeProof is a consistency or inclusion proof of RFC 6962, from the leaves up.
+// A TreeProof is a consistency or inclusion proof of RFC 6962, from the leaves up. Between two
+// trees of the same size, and from the empty one, it is empty.
 type TreeProof struct {
 	Hashes []Hash
 }
@@ -659,20 +666,21 @@ func (m *TreeProof) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// Evidence of a server that has signed two trees: heads of which neither continues the other. proof
-// shows that the tree of now has at size then.size another root than then.root, by
-// leading from that root (was) to now; where both sizes are equal it is empty.
+// Evidence of a server that has signed two trees: heads of which neither continues the other, each signed
+// by a key of the server's history. then.size is at least 1 and at most now.size. proof shows that the tree of
+// now has at size then.size another root than then.root, by leading from that root (was) to
+// now; where both sizes are equal it is empty.
 type ForkEvidence struct {
-	Server ServerKey
-	Then   TreeHead
-	Now    TreeHead
-	Was    Hash
-	Proof  TreeProof
+	History ServerHistory
+	Then    TreeHead
+	Now     TreeHead
+	Was     Hash
+	Proof   TreeProof
 }
 
 // Size returns how many bytes AppendBinary appends.
 func (m *ForkEvidence) Size() int {
-	return 1504 + m.Proof.Size()
+	return 240 + m.History.Size() + m.Proof.Size()
 }
 
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
@@ -694,8 +702,8 @@ func (m *ForkEvidence) MarshalBinary() ([]byte, error) {
 func (m *ForkEvidence) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Server.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ForkEvidence", "server", len(b)-start)
+	if b, err = m.History.encode(b); err != nil {
+		return b[:start], codec.Within(err, "ForkEvidence", "history", len(b)-start)
 	}
 	if b, err = m.Then.encode(b); err != nil {
 		return b[:start], codec.Within(err, "ForkEvidence", "then", len(b)-start)
@@ -713,6 +721,7 @@ func (m *ForkEvidence) encode(b []byte) ([]byte, error) {
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *ForkEvidence) UnmarshalBinary(b []byte) error {
 	*m = ForkEvidence{}
+	b = slices.Clone(b)
 	n, err := m.Decode(b)
 	if err == nil && n != len(b) {
 		return codec.Trailing("ForkEvidence", "", n, len(b)-n)
@@ -721,11 +730,12 @@ func (m *ForkEvidence) UnmarshalBinary(b []byte) error {
 }
 
 // Decode decodes a ForkEvidence from the front of b and returns how many bytes it took.
+// The result shares memory with b.
 func (m *ForkEvidence) Decode(b []byte) (int, error) {
 	in := b
-	n, err := m.Server.Decode(b)
+	n, err := m.History.Decode(b)
 	if err != nil {
-		return 0, codec.Within(err, "ForkEvidence", "server", 0)
+		return 0, codec.Within(err, "ForkEvidence", "history", 0)
 	}
 	b = b[n:]
 	n, err = m.Then.Decode(b)
@@ -756,8 +766,8 @@ func (m *ForkEvidence) String() string { return string(m.appendText(nil)) }
 
 func (m *ForkEvidence) appendText(b []byte) []byte {
 	b = append(b, "ForkEvidence{"...)
-	b = append(b, "server: "...)
-	b = m.Server.appendText(b)
+	b = append(b, "history: "...)
+	b = m.History.appendText(b)
 	b = append(b, ", then: "...)
 	b = m.Then.appendText(b)
 	b = append(b, ", now: "...)
