@@ -59,9 +59,8 @@ type Client struct {
 	cfg      Config
 	server   netip.AddrPort // the address that answered
 	user     string         // as registered
-	identity *keys.Identity // ours, unlocked by the first login; it stays in memory for the next ones
+	tier     tier
 	endpoint *transport.Endpoint
-	intros   *classic.Introductions
 
 	events  chan Event
 	calls   chan func(*loop) // for the loop
@@ -110,8 +109,8 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		records: make(chan records),
 		room:    make(chan struct{}, roomMax),
 		ended:   make(chan struct{}),
-		intros:  &classic.Introductions{Random: cfg.Random},
 	}
+	c.tier = newClassicTier(&c.cfg)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	in, err := c.firstLogin(ctx)
 	if err != nil {

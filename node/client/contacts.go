@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"sotto/node/client/profile"
 	"sotto/node/keys"
 	"sotto/wire"
 )
@@ -20,58 +19,29 @@ type User struct {
 	KeyChanged bool // and the new key is not accepted
 }
 
-// takeEntries takes what a manifest says of the users' keys, after it was
-// checked and stored.
-func (l *loop) takeEntries(in *login) {
-	l.version = in.manifest.Seen().Version
-	if err := l.setPeers(in.peers); err != nil {
-		l.emit(Notice{err.Error()})
-	}
-	for _, e := range in.manifest.Entries() {
-		if ct := l.contacts[keys.Fold(e.Name)]; ct != nil {
-			ct.name = e.Name
-		}
-	}
-	for _, name := range in.changed {
+// takeRoster takes what the directory says of the users, after it was checked
+// and stored.
+func (l *loop) takeRoster(r *roster) {
+	l.setPeers(r.peers)
+	for _, name := range r.changed {
 		if ct := l.contacts[keys.Fold(name)]; ct != nil && ct.changed != nil {
-			l.emit(KeyChanged{User: ct.name, Fingerprint: ct.changed.Fingerprint()})
+			l.emit(KeyChanged{User: ct.name, Fingerprint: keys.Fingerprint(ct.changed.id())})
 			l.stop(ct)
 		}
 	}
 }
 
-// setPeers takes the keys that the profile holds.
-func (l *loop) setPeers(peers []profile.Peer) error {
+// setPeers takes the keys that count.
+func (l *loop) setPeers(peers []peer) {
 	for _, p := range peers {
-		key, err := publicKey(p.Key)
-		if err != nil {
-			return fmt.Errorf("client: the known key of %s: %w", p.Name, err)
-		}
-		var changed *keys.PublicKey
-		if p.Changed != nil {
-			if changed, err = publicKey(p.Changed); err != nil {
-				return fmt.Errorf("client: the new key of %s: %w", p.Name, err)
-			}
-		}
-		ct := l.contacts[keys.Fold(p.Name)]
+		ct := l.contacts[keys.Fold(p.name)]
 		if ct == nil {
-			ct = &contact{name: p.Name}
-			ct.out.to = p.Name
-			l.contacts[keys.Fold(p.Name)] = ct
+			ct = &contact{}
+			ct.out.to = p.name
+			l.contacts[keys.Fold(p.name)] = ct
 		}
-		ct.key, ct.changed, ct.verified = key, changed, p.Verified
+		ct.name, ct.key, ct.changed, ct.verified = p.name, p.key, p.changed, p.verified
 	}
-	return nil
-}
-
-// publicKey reads a key as the profile holds it: its modulus.
-func publicKey(modulus []byte) (*keys.PublicKey, error) {
-	var m wire.Rsa
-	if len(modulus) != len(m) {
-		return nil, fmt.Errorf("%d bytes, want %d", len(modulus), len(m))
-	}
-	copy(m[:], modulus)
-	return keys.NewPublicKey(m)
 }
 
 // stop ends sending to somebody whose key changed. What nobody else has yet is
@@ -164,9 +134,9 @@ func (c *Client) Compare(ctx context.Context, name string) (Comparison, error) {
 		out = Comparison{
 			User: ct.name,
 			Number: keys.SafetyNumber(
-				keys.Party{Name: c.user, Key: c.identity.Public().Id()},
-				keys.Party{Name: ct.name, Key: key.Id()}),
-			Fingerprint: key.Fingerprint(),
+				keys.Party{Name: c.user, Key: c.tier.self()},
+				keys.Party{Name: ct.name, Key: key.id()}),
+			Fingerprint: keys.Fingerprint(key.id()),
 			Changed:     ct.changed != nil,
 			Verified:    ct.verified && ct.changed == nil,
 		}
@@ -185,7 +155,7 @@ const digitsMin = 5
 // fingerprint, five or more) name. Then it sends what was kept as drafts while
 // sending was stopped, and gives how many they were.
 func (c *Client) Trust(ctx context.Context, name, digits string) (drafts int, err error) {
-	var key *keys.PublicKey
+	var key pin
 	var failed error
 	err = c.do(ctx, func(l *loop) {
 		ct, err := l.contact(name)
@@ -194,7 +164,7 @@ func (c *Client) Trust(ctx context.Context, name, digits string) (drafts int, er
 			failed = err
 		case ct.changed == nil:
 			failed = fmt.Errorf("%s's key has not changed", ct.name)
-		case !digitsOf(ct.changed.Fingerprint(), digits):
+		case !digitsOf(keys.Fingerprint(ct.changed.id()), digits):
 			failed = ErrDigits
 		default:
 			name, key = ct.name, ct.changed
@@ -203,13 +173,12 @@ func (c *Client) Trust(ctx context.Context, name, digits string) (drafts int, er
 	if err := errors.Join(err, failed); err != nil {
 		return 0, err
 	}
-	modulus := key.Modulus()
-	if err := c.cfg.Profile.AcceptPeer(ctx, name, modulus[:]); err != nil {
+	if err := c.cfg.Profile.AcceptPeer(ctx, name, key.bytes()); err != nil {
 		return 0, err
 	}
 	err = c.do(ctx, func(l *loop) {
 		ct, _ := l.contact(name)
-		if ct.changed != nil && ct.changed.Equal(key) {
+		if ct.changed != nil && ct.changed.id() == key.id() {
 			ct.key, ct.changed, ct.verified = key, nil, false
 		}
 	})
@@ -231,12 +200,11 @@ func (c *Client) Verified(ctx context.Context, name, number string) error {
 	if onlyDigits(number) != onlyDigits(seen.Number) {
 		return ErrDigits
 	}
-	var key *keys.PublicKey
+	var key pin
 	if err := c.do(ctx, func(l *loop) { key = l.contacts[keys.Fold(name)].key }); err != nil {
 		return err
 	}
-	modulus := key.Modulus()
-	if err := c.cfg.Profile.SetVerified(ctx, seen.User, modulus[:]); err != nil {
+	if err := c.cfg.Profile.SetVerified(ctx, seen.User, key.bytes()); err != nil {
 		return err
 	}
 	return c.do(ctx, func(l *loop) { l.contacts[keys.Fold(name)].verified = true })

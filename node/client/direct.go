@@ -7,7 +7,6 @@ import (
 
 	"sotto/node/chat"
 	"sotto/node/keys"
-	"sotto/node/login/classic"
 	"sotto/node/transport"
 	"sotto/wire"
 )
@@ -66,7 +65,7 @@ func (d *direct) answered(now time.Time, o *outgoing) {
 
 // find looks for a direct conn: the server says where the user is and
 // introduces us.
-func (c *Client) find(k *link, name string) {
+func (c *Client) find(k *link, name string, key pin) {
 	ctx, cancel := context.WithTimeout(c.ctx, directWait)
 	defer cancel()
 	reply, err := chat.Ask(ctx, k.conn, &wire.Request{Type: wire.RequestTypeLocate, Locate: wire.LocateRequest{Name: name}})
@@ -89,7 +88,7 @@ func (c *Client) find(k *link, name string) {
 		return
 	}
 	at := reply.Locate.Online
-	conn, err := c.dial(ctx, name, at)
+	conn, err := c.dial(ctx, name, key, at)
 	c.tell(func(l *loop) {
 		ct := l.contacts[keys.Fold(name)]
 		if err != nil {
@@ -104,21 +103,17 @@ func (c *Client) find(k *link, name string) {
 }
 
 // dial makes a conn with a user to whom the server introduced us.
-func (c *Client) dial(ctx context.Context, name string, at wire.Located) (*transport.Conn, error) {
-	in := introduction(at.IntroId, at.IntroKey, c.user, name, time.Now(), at.LifeS)
-	hands, err := classic.NewPeerInitiator(c.cfg.Random, in)
+func (c *Client) dial(ctx context.Context, name string, key pin, at wire.Located) (*transport.Conn, error) {
+	hands, err := c.tier.initiate(introduction{at.IntroId, at.IntroKey, name, expires(time.Now(), at.LifeS)}, key)
 	if err != nil {
 		return nil, err
 	}
 	return c.endpoint.Dial(ctx, chat.AddrPort(&at.Address), initiator{hands})
 }
 
-func introduction(id wire.IntroId, key [32]byte, self, peer string, now time.Time, lifeS uint16) classic.Introduction {
-	return classic.Introduction{
-		Id: id, Key: key,
-		Self: self, Peer: peer,
-		Expires: now.Add(time.Duration(lifeS) * time.Second),
-	}
+// expires is when an introduction ends that lasts for a number of seconds.
+func expires(now time.Time, lifeS uint16) time.Time {
+	return now.Add(time.Duration(lifeS) * time.Second)
 }
 
 // acceptPeers takes the conns of users who dial us.
@@ -128,13 +123,13 @@ func (c *Client) acceptPeers() {
 		if err != nil {
 			return
 		}
-		peer, ok := conn.Peer().(*classic.IntroducedPeer)
+		name, ok := c.tier.caller(conn.Peer())
 		if !ok {
 			conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
 			continue
 		}
 		c.tell(func(l *loop) {
-			if ct := l.contacts[keys.Fold(peer.User)]; ct != nil {
+			if ct := l.contacts[keys.Fold(name)]; ct != nil {
 				l.addDirect(ct, conn)
 			} else {
 				conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")

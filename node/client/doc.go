@@ -29,6 +29,9 @@
 // a dial to an RSA signature, runs beside the loop and comes back to it as a
 // function to call.
 //
+// What keys there are and how messages are sealed is the business of a tier,
+// of which a deployment has one; see the tier interface.
+//
 // What lies on disk is kept by node/client/profile. The package draws nothing:
 // cmd/sotto renders the events.
 //

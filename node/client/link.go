@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/directory/manifest"
 	"sotto/node/keys"
-	"sotto/node/login/classic"
 	"sotto/node/transport"
 	"sotto/wire"
 )
@@ -36,7 +34,8 @@ type link struct {
 
 // linked takes a new session.
 func (l *loop) linked(in *login) {
-	again := l.version > 0
+	again := l.met
+	l.met = true
 	l.link = &link{conn: in.conn, wake: make(chan struct{}, 1)}
 	l.loginAt, l.serverAt = in.at, in.serverAt
 	l.retry.reset()
@@ -45,7 +44,7 @@ func (l *loop) linked(in *login) {
 	if !again {
 		l.sayHeld()
 	}
-	l.takeEntries(in)
+	l.takeRoster(in.roster)
 	for _, ct := range l.contacts {
 		ct.out.route.forget()
 		ct.retryAt = time.Time{}
@@ -120,19 +119,11 @@ func (l *loop) waiting() (n int) {
 	return n
 }
 
-// relink logs in again, beside the loop. The password is gone since the first
-// login; the identity that it unlocked proves who we are.
+// relink logs in again, beside the loop.
 func (l *loop) relink() {
 	l.retryAt = time.Time{}
-	cfg := classic.ClientConfig{
-		Random:   l.cfg.Random,
-		Server:   l.cfg.ServerKey,
-		User:     l.user,
-		Identity: l.identity,
-		Stretch:  l.cfg.Stretch,
-	}
 	l.goDo(func() {
-		in, err := l.login(l.ctx, l.server, cfg, l.cfg.Patience)
+		in, err := l.login(l.ctx, l.server, l.cfg.Patience)
 		l.tell(func(l *loop) {
 			var refused *LoginError
 			var alarm *DirectoryError
@@ -183,8 +174,8 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 			c.introduced(p.Introduce)
 		case wire.PushTypePresence:
 			c.tell(func(l *loop) { l.presence(p.Presence.Name, p.Presence.Online == wire.OnlineOnline) })
-		case wire.PushTypeManifest:
-			c.newManifest(p.Manifest.Signed)
+		case wire.PushTypeManifest, wire.PushTypeTree:
+			c.news(&p)
 		case wire.PushTypeCaughtUp:
 			c.write(func() { c.tell(func(*loop) { k.caughtUp = true }) })
 		case wire.PushTypeReplaced:
@@ -242,18 +233,13 @@ func (c *Client) writeSignals(k *link, control *transport.Stream) {
 	}
 }
 
-// newManifest takes a manifest that the server sent during the session.
-func (c *Client) newManifest(signed []byte) {
-	m, err := manifest.Parse(c.cfg.ServerKey, signed)
-	if err != nil {
-		c.tell(func(l *loop) { l.giveUp(&DirectoryError{err}) })
-		return
-	}
+// news takes what the server says of the directory during the session.
+func (c *Client) news(p *wire.Push) {
 	var now time.Time
 	if c.do(c.ctx, func(l *loop) { now = l.serverNow() }) != nil {
 		return
 	}
-	peers, changed, err := c.takeManifest(c.ctx, m, c.user, c.identity.Public().Id(), now)
+	roster, err := c.tier.news(c.ctx, p, now)
 	c.tell(func(l *loop) {
 		var alarm *DirectoryError
 		switch {
@@ -261,8 +247,8 @@ func (c *Client) newManifest(signed []byte) {
 			l.giveUp(err)
 		case err != nil:
 			l.emit(Notice{"cannot store the new list of keys: " + err.Error()})
-		default:
-			l.takeEntries(&login{manifest: m, peers: peers, changed: changed})
+		case roster != nil:
+			l.takeRoster(roster)
 		}
 	})
 }

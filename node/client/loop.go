@@ -8,6 +8,7 @@ import (
 
 	"sotto/node/client/profile"
 	"sotto/node/keys"
+	"sotto/wire"
 )
 
 // A loop owns what changes in a Client. Its methods run in one goroutine; they
@@ -18,7 +19,7 @@ type loop struct {
 	link     *link     // the session with the server; nil while there is no contact
 	loginAt  time.Time // by our clock
 	serverAt time.Time // the same by the server's
-	version  uint64    // of the manifest that counts
+	met      bool      // there was a session
 	retry    backoff
 	retryAt  time.Time // when to log in again; zero while there is contact or a login runs
 
@@ -34,33 +35,54 @@ type loop struct {
 // A contact is another user, and everything between him and us.
 type contact struct {
 	name     string // as registered
-	key      *keys.PublicKey
-	changed  *keys.PublicKey // what the server shows instead of key; nil if the same
+	key      pin
+	changed  pin // what the server shows instead of key; nil if the same
 	verified bool
 	online   bool
 
 	out     conversation
-	in      holdback
-	direct  *direct   // takes our messages; nil if there is none
-	directs []*direct // all conns with him, direct among them
-	retryAt time.Time // when the server takes messages to him again
+	in      map[wire.KeyId]*holdback // by the key that counts; each of his devices has one
+	direct  *direct                  // takes our messages; nil if there is none
+	directs []*direct                // all conns with him, direct among them
+	retryAt time.Time                // when the server takes messages to him again
 }
 
 // idle reports whether nothing about the contact is under way.
 func (ct *contact) idle() bool {
-	return len(ct.out.queue) == 0 && len(ct.in.held) == 0 && len(ct.directs) == 0
+	return len(ct.out.queue) == 0 && !ct.holding() && len(ct.directs) == 0
+}
+
+// holding reports whether messages of his wait for earlier ones.
+func (ct *contact) holding() bool {
+	for _, in := range ct.in {
+		if len(in.held) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// from gives the order of what comes from one of his keys.
+func (ct *contact) from(key wire.KeyId) *holdback {
+	in := ct.in[key]
+	if in == nil {
+		if ct.in == nil {
+			ct.in = make(map[wire.KeyId]*holdback)
+		}
+		in = new(holdback)
+		ct.in[key] = in
+	}
+	return in
 }
 
 // newLoop makes the loop with what the profile holds.
 func newLoop(ctx context.Context, c *Client) (*loop, error) {
 	l := &loop{Client: c, contacts: make(map[string]*contact), busy: make(map[*contact]struct{})}
-	peers, err := c.cfg.Profile.Peers(ctx)
+	peers, err := c.tier.known(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("client: read the known keys: %w", err)
-	}
-	if err := l.setPeers(peers); err != nil {
 		return nil, err
 	}
+	l.setPeers(peers)
 	box, err := c.cfg.Profile.Outbox(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("client: read the outbox: %w", err)
@@ -140,7 +162,9 @@ func (l *loop) timeouts(now time.Time) {
 			delete(l.busy, ct)
 			continue
 		}
-		l.show(ct, ct.in.timeout(now))
+		for _, in := range ct.in {
+			l.show(ct, in.timeout(now))
+		}
 		if d := ct.direct; d != nil && !d.due.IsZero() && !now.Before(d.due) {
 			l.directLost(d, errors.New("no receipt in time"))
 		}
@@ -158,7 +182,9 @@ func (l *loop) untilNext(now time.Time) time.Duration {
 	}
 	sooner(l.retryAt)
 	for ct := range l.busy {
-		sooner(ct.in.due)
+		for _, in := range ct.in {
+			sooner(in.due)
+		}
 		if ct.out.next() != nil {
 			sooner(ct.out.route.deadline())
 			sooner(ct.retryAt)

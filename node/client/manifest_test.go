@@ -29,7 +29,8 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	c := &Client{cfg: Config{Profile: p}}
+	tier := newClassicTier(&Config{Profile: p, User: "Bob"})
+	tier.identity = mine
 	now := time.Now()
 	entry := func(name string, id *keys.Identity) wire.ManifestEntry {
 		return wire.ManifestEntry{User: name, Key: id.Public().Modulus()}
@@ -43,8 +44,11 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 		return m
 	}
 	take := func(m *manifest.Manifest) ([]string, error) {
-		_, changed, err := c.takeManifest(t.Context(), m, "Bob", mine.Public().Id(), now)
-		return changed, err
+		r, err := tier.takeManifest(t.Context(), m, now)
+		if err != nil {
+			return nil, err
+		}
+		return r.changed, nil
 	}
 
 	first := sign(nil, now, entry("Bob", mine), entry("Alice", other))

@@ -40,39 +40,45 @@ type verdict struct {
 // Nothing that the parcel says is believed before the signature is checked,
 // except to find the key to check with.
 func (c *Client) open(p parcel) {
-	head, err := envelope.Peek(p.envelope)
+	claimed, id, err := c.tier.peek(p.envelope)
 	if err != nil {
 		c.refuse(p, verdict{refuse: true}, p.via, err)
 		return
 	}
-	v := verdict{id: MessageID(head.Id)}
-	from := envelope.Person{}
+	v := verdict{id: id}
+	var from sender
 	var now time.Time
 	if c.do(c.ctx, func(l *loop) {
 		now = l.serverNow()
-		if ct := l.contacts[keys.Fold(head.From)]; ct != nil {
-			from = envelope.Person{Name: ct.name, Key: ct.key}
+		if ct := l.contacts[keys.Fold(claimed)]; ct != nil {
+			from = sender{ct.name, ct.key}
 		}
 	}) != nil {
 		return
 	}
 	v.refuse = true
-	if from.Key == nil {
-		c.refuse(p, v, head.From, errors.New("there is no such user"))
+	if from.key == nil {
+		c.refuse(p, v, claimed, errors.New("there is no such user"))
 		return
 	}
 	oldest := envelope.DirectAge
 	if p.stored {
 		oldest = envelope.StoredAge
 	}
-	msg, err := envelope.Open(c.identity, c.user, from, now, oldest, p.envelope)
+	msg, err := c.tier.open(from.name, from.key, now, oldest, p.envelope)
 	if err != nil {
-		c.refuse(p, v, head.From, err)
+		c.refuse(p, v, claimed, err)
 		return
 	}
 	if c.takeRoom() {
-		c.write(func() { c.store(p, from, msg) })
+		c.write(func() { c.store(p, from.name, msg) })
 	}
+}
+
+// A sender is who a message says it is from, as we know him.
+type sender struct {
+	name string
+	key  pin
 }
 
 // takeRoom waits until there is room for one more message, or refusal of one,
@@ -89,53 +95,51 @@ func (c *Client) takeRoom() bool {
 // store puts a verified message on our disk, unless it was here before, and
 // then into the order of its sender's messages. It runs where the disk is
 // written, so the window and the order see the messages in the same order.
-func (c *Client) store(p parcel, from envelope.Person, msg *envelope.Message) {
-	id := MessageID(msg.Header.Id)
+func (c *Client) store(p parcel, from string, msg *opened) {
 	var gaps []envelope.Gap
 	var in *profile.Incoming
-	sender := profile.Sender{Name: from.Name, Key: from.Key.Id()}
-	err := c.cfg.Profile.Receive(context.WithoutCancel(c.ctx), sender, func(old []byte) ([]byte, *profile.Incoming, error) {
+	err := c.cfg.Profile.Receive(context.WithoutCancel(c.ctx), profile.Sender{Name: from, Key: msg.key}, func(old []byte) ([]byte, *profile.Incoming, error) {
 		var w envelope.Window
 		if err := w.UnmarshalBinary(old); err != nil {
 			return nil, nil, err
 		}
 		var err error
-		if gaps, err = w.Accept(msg.Header.Seq, id); err != nil {
+		if gaps, err = w.Accept(msg.seq, msg.id); err != nil {
 			return nil, nil, err
 		}
 		next, err := w.MarshalBinary()
-		in = &profile.Incoming{ID: id, From: from.Name, Time: c.cfg.Now().UnixMilli(), Body: p.envelope}
+		in = &profile.Incoming{ID: msg.id, From: from, Time: c.cfg.Now().UnixMilli(), Body: p.envelope}
 		return next, in, err
 	})
 	switch {
 	case err == nil:
 		c.tell(func(l *loop) {
-			ct := l.contacts[keys.Fold(from.Name)]
-			a := arrival{seq: msg.Header.Seq, msg: message(ct, msg, in.Pos)}
-			l.show(ct, ct.in.arrive(l.cfg.Now(), a, gaps))
+			ct := l.contacts[keys.Fold(from)]
+			a := arrival{seq: msg.seq, msg: message(ct, msg, in.Pos)}
+			l.show(ct, ct.from(msg.key).arrive(l.cfg.Now(), a, gaps))
 		})
-		p.done(verdict{id: id})
+		p.done(verdict{id: msg.id})
 	case errors.Is(err, envelope.ErrRepeated):
 		<-c.room
-		p.done(verdict{id: id})
+		p.done(verdict{id: msg.id})
 	case errors.Is(err, envelope.ErrSeqReused), errors.Is(err, envelope.ErrTooLate), errors.Is(err, envelope.ErrSeq):
-		c.tell(func(l *loop) { l.emit(Unreadable{From: from.Name, Why: err}) })
-		p.done(verdict{id: id, refuse: true})
+		c.tell(func(l *loop) { l.emit(Unreadable{From: from, Why: err}) })
+		p.done(verdict{id: msg.id, refuse: true})
 	default:
 		<-c.room
-		err = fmt.Errorf("cannot store a message from %s: %w", from.Name, err)
+		err = fmt.Errorf("cannot store a message from %s: %w", from, err)
 		c.tell(func(l *loop) { l.emit(Notice{err.Error()}) })
 		p.failed(err)
 	}
 }
 
-func message(ct *contact, m *envelope.Message, place int64) Message {
+func message(ct *contact, m *opened, place int64) Message {
 	return Message{
 		place:    place,
-		ID:       MessageID(m.Header.Id),
+		ID:       m.id,
 		From:     ct.name,
-		Text:     m.Text,
-		Sent:     time.UnixMilli(int64(m.Header.SentMs)),
+		Text:     m.text,
+		Sent:     m.sent,
 		Verified: ct.verified,
 	}
 }
@@ -153,7 +157,7 @@ func (c *Client) refuse(p parcel, v verdict, from string, why error) {
 
 // show emits what is in order now.
 func (l *loop) show(ct *contact, ready []inOrder) {
-	if len(ct.in.held) > 0 {
+	if ct.holding() {
 		l.busy[ct] = struct{}{}
 	}
 	for _, r := range ready {
@@ -200,20 +204,20 @@ func (c *Client) replay() {
 }
 
 func (c *Client) replayOne(in profile.Incoming) {
-	var from envelope.Person
+	var from sender
 	var now time.Time
 	if c.do(c.ctx, func(l *loop) {
 		now = l.serverNow()
 		if ct := l.contacts[keys.Fold(in.From)]; ct != nil {
-			from = envelope.Person{Name: ct.name, Key: ct.key}
+			from = sender{ct.name, ct.key}
 		}
 	}) != nil {
 		return
 	}
 	err := errors.New("there is no such user any more")
-	var msg *envelope.Message
-	if from.Key != nil {
-		msg, err = envelope.Open(c.identity, c.user, from, now, time.Duration(math.MaxInt64), in.Body)
+	var msg *opened
+	if from.key != nil {
+		msg, err = c.tier.open(from.name, from.key, now, time.Duration(math.MaxInt64), in.Body)
 	}
 	if !c.takeRoom() {
 		return
@@ -222,7 +226,7 @@ func (c *Client) replayOne(in profile.Incoming) {
 		c.tell(func(l *loop) { l.emit(Unreadable{From: in.From, Why: err}) })
 		return
 	}
-	c.tell(func(l *loop) { l.emit(message(l.contacts[keys.Fold(from.Name)], msg, in.Pos)) })
+	c.tell(func(l *loop) { l.emit(message(l.contacts[keys.Fold(from.name)], msg, in.Pos)) })
 }
 
 // introduced takes the news that somebody will dial us.
@@ -230,6 +234,6 @@ func (c *Client) introduced(in wire.Introduce) {
 	if c.cfg.Relay {
 		return // he will give up and go by the server
 	}
-	now := time.Now()                                                                        // as the transport, which will ask for it
-	c.intros.Add(now, introduction(in.IntroId, in.IntroKey, c.user, in.From, now, in.LifeS)) // full: he goes by the server
+	now := time.Now()                                                                          // as the transport, which will ask for it
+	c.tier.expect(now, introduction{in.IntroId, in.IntroKey, in.From, expires(now, in.LifeS)}) // full: he goes by the server
 }

@@ -25,8 +25,8 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		return MessageID{}, err
 	}
 	var ct *contact
-	var recipient envelope.Person
-	var version uint64
+	var recipient string
+	var key pin
 	var now time.Time
 	var failed error
 	err := c.do(ctx, func(l *loop) {
@@ -34,10 +34,9 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		switch {
 		case failed != nil:
 		case ct.changed != nil:
-			failed = &KeyChangedError{User: ct.name, Fingerprint: ct.changed.Fingerprint()}
+			failed = &KeyChangedError{User: ct.name, Fingerprint: keys.Fingerprint(ct.changed.id())}
 		default:
-			recipient = envelope.Person{Name: ct.name, Key: ct.key}
-			version, now = l.version, l.serverNow()
+			recipient, key, now = ct.name, ct.key, l.serverNow()
 		}
 	})
 	if err := errors.Join(err, failed); err != nil {
@@ -46,26 +45,24 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		}
 		return MessageID{}, err
 	}
-	sender := envelope.Sender{Identity: c.identity, Name: c.user}
 	var sealed []byte
-	out, err := c.cfg.Profile.Send(ctx, recipient.Name, now.UnixMilli(), func(seq uint64) (id [16]byte, b []byte, err error) {
+	out, err := c.cfg.Profile.Send(ctx, recipient, now.UnixMilli(), func(seq uint64) (id [16]byte, b []byte, err error) {
 		if _, err = io.ReadFull(c.cfg.Random, id[:]); err != nil {
 			return id, nil, err
 		}
-		head := envelope.Heading{Id: id, Seq: seq, Sent: now, ManifestVersion: version}
-		b, err = envelope.Seal(c.cfg.Random, sender, recipient, head, text)
+		b, err = c.tier.seal(recipient, key, heading{id, seq, now}, text)
 		sealed = b
 		return id, b, err
 	})
 	if err != nil {
 		return MessageID{}, err
 	}
-	o := &outgoing{id: out.ID, to: recipient.Name, seq: out.Seq, state: Queued, written: now, text: text, size: len(sealed)}
+	o := &outgoing{id: out.ID, to: recipient, seq: out.Seq, state: Queued, written: now, text: text, size: len(sealed)}
 	if len(sealed) <= keepSealed {
 		o.sealed = sealed
 	}
 	return o.id, c.do(context.WithoutCancel(ctx), func(l *loop) {
-		ct := l.contacts[keys.Fold(recipient.Name)]
+		ct := l.contacts[keys.Fold(recipient)]
 		l.add(ct, o)
 		l.pump(ct)
 		if l.link == nil && ct.direct == nil {
@@ -115,7 +112,8 @@ func (l *loop) pump(ct *contact) {
 			}
 			ct.out.route.finding(now)
 			k := l.link
-			l.goDo(func() { l.find(k, ct.name) })
+			name, key := ct.name, ct.key
+			l.goDo(func() { l.find(k, name, key) })
 			return
 		case wayWait:
 			return

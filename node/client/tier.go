@@ -1,0 +1,135 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"sotto/node/login/classic"
+	"sotto/node/session"
+	"sotto/node/transport"
+	"sotto/wire"
+)
+
+// A tier is how a deployment proves who is who, and how its users' messages
+// are sealed. It owns all keys, ours and the ones we know of others; the rest
+// of the client moves what they protect. Its methods may be called from any
+// goroutine, at any time once the first login is over.
+type tier interface {
+	// handshake begins a login at the server.
+	handshake() (handshake, error)
+
+	// begin takes the first frame of a session and does whatever must be done
+	// before the session counts. An error that is a *LoginError or a
+	// *DirectoryError is final.
+	begin(ctx context.Context, h handshake, conn *transport.Conn, first []byte) (*beginning, error)
+
+	// final reports whether a handshake that ended with err is not worth
+	// another try.
+	final(err error) bool
+
+	// checkKey asks which key the server shows. It gives a *ServerKeyError if
+	// that is not the one we know.
+	checkKey(ctx context.Context, e *transport.Endpoint, server netip.AddrPort) error
+
+	// known gives the users that the profile knows.
+	known(ctx context.Context) ([]peer, error)
+
+	// news takes what the server said of the directory during a session. It is
+	// nil, nil for a push that says nothing of it.
+	news(ctx context.Context, p *wire.Push, now time.Time) (*roster, error)
+
+	// self gives the id of our own key, the one that people compare.
+	self() wire.KeyId
+
+	seal(to string, key pin, h heading, text string) ([]byte, error)
+	peek(sealed []byte) (from string, id MessageID, err error)
+	open(from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error)
+
+	// sealDraft and openDraft seal a text to ourselves.
+	sealDraft(text string) ([]byte, error)
+	openDraft(sealed []byte) (text string, err error)
+
+	// initiate begins a conn with a user to whom the server has introduced us.
+	initiate(in introduction, key pin) (hands, error)
+	// expect takes an introduction of somebody who is about to dial us.
+	expect(now time.Time, in introduction) error
+	// callers answers those who dial us, and caller says who one of them is.
+	callers() transport.Responder
+	caller(peer any) (name string, ok bool)
+}
+
+// hands are a handshake of the login package, which may not import the
+// transport.
+type hands interface {
+	First() ([]byte, error)
+	Bind(conn [32]byte)
+	Next(ctx context.Context, msg []byte) ([]byte, *session.Secrets, error)
+}
+
+// A handshake is a login under way.
+type handshake interface {
+	hands
+	Clear()
+}
+
+// A beginning is what a login gives.
+type beginning struct {
+	user     string    // as registered
+	serverAt time.Time // now, by the server's clock
+	roster   *roster
+}
+
+// A roster is what the directory and the profile together say of all users.
+type roster struct {
+	peers   []peer
+	changed []string // whose key is another one since the last roster
+}
+
+// A peer is another user as the profile knows him.
+type peer struct {
+	name     string // as registered
+	key      pin
+	changed  pin // what the directory shows instead of key; nil if the same
+	verified bool
+}
+
+// A pin is a key of a user that we rely on.
+type pin interface {
+	id() wire.KeyId
+	bytes() []byte // as the profile keeps it
+}
+
+// A heading is what we say of a message besides its text.
+type heading struct {
+	id   MessageID
+	seq  uint64
+	sent time.Time
+}
+
+// An opened is a message that was verified and opened.
+type opened struct {
+	heading
+	key  wire.KeyId // that counts the sender's numbers
+	text string
+}
+
+// An introduction is our half of one.
+type introduction struct {
+	id      wire.IntroId
+	key     [32]byte
+	peer    string
+	expires time.Time
+}
+
+// An initiator fits a handshake of the login package to the transport.
+type initiator struct{ hands }
+
+func (i initiator) Next(ctx context.Context, msg []byte) ([]byte, *session.Secrets, error) {
+	reply, s, err := i.hands.Next(ctx, msg)
+	if errors.Is(err, classic.ErrDrop) {
+		err = transport.ErrDrop
+	}
+	return reply, s, err
+}
