@@ -50,22 +50,11 @@ func (f *ServerFile) Marshal(random io.Reader, passphrase []byte, stretch Stretc
 		file.Server = wire.ServerKeyFile{Box: wire.BoxKindOpen, Open: secrets}
 		return file.MarshalBinary()
 	}
-	plain, err := secrets.MarshalBinary()
+	box, err := sealBox(random, passphrase, stretch, &secrets)
 	if err != nil {
 		return nil, fmt.Errorf("server key: %w", err)
 	}
-	defer clear(plain)
-	var box wire.PassphraseBox
-	if err := errors.Join(fill(random, box.Salt[:]), fill(random, box.Iv[:])); err != nil {
-		return nil, fmt.Errorf("server key: %w", err)
-	}
-	once, err := boxKey(passphrase, &box, stretch)
-	if err != nil {
-		return nil, err
-	}
-	defer once.Clear()
-	box.Ct = once.Seal(labelFile.Bytes(), plain)
-	file.Server = wire.ServerKeyFile{Box: wire.BoxKindPassphrase, Passphrase: box}
+	file.Server = wire.ServerKeyFile{Box: wire.BoxKindPassphrase, Passphrase: *box}
 	return file.MarshalBinary()
 }
 
@@ -78,7 +67,7 @@ func ParseServerFile(b, passphrase []byte, stretch Stretch) (*ServerFile, error)
 	}
 	secrets := &file.Server.Open
 	if file.Server.Box == wire.BoxKindPassphrase {
-		if secrets, err = openBox(&file.Server.Passphrase, passphrase, stretch); err != nil {
+		if err := openBox(&file.Server.Passphrase, passphrase, stretch, secrets); err != nil {
 			return nil, err
 		}
 	}
@@ -87,38 +76,6 @@ func ParseServerFile(b, passphrase []byte, stretch Stretch) (*ServerFile, error)
 		return nil, err
 	}
 	return &ServerFile{Identity: identity, Secret: secrets.Secret}, nil
-}
-
-func openBox(box *wire.PassphraseBox, passphrase []byte, stretch Stretch) (*wire.ServerSecrets, error) {
-	if passphrase == nil {
-		return nil, ErrPassphraseNeeded
-	}
-	once, err := boxKey(passphrase, box, stretch)
-	if err != nil {
-		return nil, err
-	}
-	defer once.Clear()
-	plain, err := once.Open(labelFile.Bytes(), box.Ct)
-	if err != nil {
-		return nil, ErrPassphrase
-	}
-	defer clear(plain)
-	secrets := new(wire.ServerSecrets)
-	if n, err := secrets.Decode(plain); err != nil || n != len(plain) {
-		return nil, ErrKeyFile
-	}
-	return secrets, nil
-}
-
-func boxKey(passphrase []byte, box *wire.PassphraseBox, stretch Stretch) (*OnceKey, error) {
-	prk, err := stretch.Key(passphrase, box.Salt)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(prk)
-	once := &OnceKey{iv: box.Iv}
-	labelFile.Expand(prk, once.key[:])
-	return once, nil
 }
 
 // MarshalPublicFile returns the bytes of a file that tells a client its server's key.
@@ -148,10 +105,17 @@ func parseFile(b []byte, want wire.KeyFileKind) (*wire.KeyFile, error) {
 		return nil, errors.New("the key file is truncated")
 	case err != nil:
 		return nil, ErrKeyFile
-	case file.Kind == want:
-		return file, nil
-	case file.Kind == wire.KeyFileKindServer:
-		return nil, errors.New("this is a server's secret key file, not its public one")
+	case file.Kind != want:
+		return nil, fmt.Errorf("this is %s, not %s", fileKinds[file.Kind], fileKinds[want])
 	}
-	return nil, errors.New("this is a server's public key file, not its secret one")
+	return file, nil
+}
+
+// fileKinds say what a person who has taken the wrong file has in his hands.
+var fileKinds = map[wire.KeyFileKind]string{
+	wire.KeyFileKindServer:       "a server's secret key file of the classic tier",
+	wire.KeyFileKindServerPublic: "a server's public key file of the classic tier",
+	wire.KeyFileKindHost:         "a server's secret key file",
+	wire.KeyFileKindHostPublic:   "a server's public key file",
+	wire.KeyFileKindDevice:       "a device's key file",
 }

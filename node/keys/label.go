@@ -22,6 +22,15 @@ const (
 	labelFingerprint  Label = "fingerprint"
 	labelSafetyNumber Label = "safety number"
 	labelFile         Label = "file key"
+
+	labelServerKey     Label = "server key"
+	labelAccount       Label = "account"
+	labelAccountKey    Label = "account key"
+	labelDevice        Label = "device"
+	labelRotationOld   Label = "rotation old"
+	labelRotationNew   Label = "rotation new"
+	labelInvitation    Label = "invitation"
+	labelInvitationKey Label = "invitation key"
 )
 
 // Bytes returns the label as it stands before an input.

@@ -1,0 +1,27 @@
+package keys
+
+import (
+	"encoding"
+
+	"sotto/wire"
+)
+
+// ServerId names a server's public keys.
+func ServerId(k *wire.ServerKey) wire.KeyId { return id(labelServerKey, k) }
+
+// AccountId names an account's public keys.
+func AccountId(k *wire.AccountKeys) wire.KeyId { return id(labelAccount, k) }
+
+// DeviceId names a device's public keys.
+func DeviceId(k *wire.DeviceKeys) wire.KeyId { return id(labelDevice, k) }
+
+func id(l Label, k encoding.BinaryMarshaler) wire.KeyId { return wire.KeyId(l.Hash(mustEncode(k))) }
+
+// mustEncode encodes a struct that has no bounds to break.
+func mustEncode(m encoding.BinaryMarshaler) []byte {
+	b, err := m.MarshalBinary()
+	if err != nil {
+		panic("keys: " + err.Error())
+	}
+	return b
+}
