@@ -58,6 +58,12 @@ type Secrets struct {
 // Clear overwrites the secrets.
 func (s *Secrets) Clear() { clear(s.Send[:]); clear(s.Receive[:]) }
 
+// String shows nothing.
+func (s Secrets) String() string { return "secrets of a session" }
+
+// GoString keeps %#v from showing what String hides.
+func (s Secrets) GoString() string { return s.String() }
+
 // A key protects the packets of one direction in one phase.
 type key struct {
 	aead   cipher.AEAD
