@@ -254,8 +254,10 @@ func (c *state) packet(now instant, buf []byte) int {
 	c.addPath(&b)
 	if may {
 		c.addControl(&b)
-		c.addStreams(&b)
+		// Bulk fills whatever room it finds, so it comes last.
+		c.addStreams(&b, queueUrgent)
 		c.addDatagrams(&b)
+		c.addStreams(&b, queueBulk)
 		if !b.eliciting && (probe || c.ping) {
 			c.seg.Type = wire.SegmentTypePing
 			b.eliciting = b.add(&c.seg)
@@ -360,11 +362,10 @@ func (c *state) addControl(b *builder) {
 	}
 }
 
-// addStreams adds what streams have to say: those with little first, then the
-// others in turn.
-func (c *state) addStreams(b *builder) {
+// addStreams adds what the streams of a queue have to say, in turn.
+func (c *state) addStreams(b *builder, k queueKind) {
 	for {
-		s := c.streams.first()
+		s := c.streams.queues[k].head
 		if s == nil {
 			return
 		}

@@ -249,6 +249,32 @@ func TestSmallMessageOvertakesBulk(t *testing.T) {
 	})
 }
 
+// Nor does an unreliable one: whoever types beside a file is seen typing.
+func TestUnreliableMessagesBesideBulk(t *testing.T) {
+	simulate(t, 1, simnet.Link{Delay: 15 * time.Millisecond, Rate: 1_250_000, Queue: 50_000}, func(t *testing.T, w *world) {
+		a, b := joined(t, w)
+		here, there := duplex(t, a, b)
+		w.wg.Go(func() { io.Copy(io.Discard, there) })
+		w.wg.Go(func() { here.Write(make([]byte, 10<<20)) })
+		time.Sleep(2 * time.Second)
+		for range 20 {
+			began := time.Now()
+			if err := a.SendDatagram(make([]byte, maxDatagram)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.ReceiveDatagram(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			// 15 ms, the queue of 40 ms, and a packet or two.
+			if took := time.Since(began); took > 80*time.Millisecond {
+				t.Errorf("a message took %v beside a file", took)
+			}
+		}
+		a.CloseWithCode(0, "")
+		<-b.Done()
+	})
+}
+
 func TestKeyUpdate(t *testing.T) {
 	simulate(t, 1, simnet.Link{Delay: 10 * time.Millisecond, Loss: 0.02, Reorder: 0.1, ReorderBy: 20 * time.Millisecond}, func(t *testing.T, w *world) {
 		w.serve()
