@@ -14,5 +14,6 @@
 // another's fate; a seeded delay below a microsecond keeps two datagrams from
 // arriving at the same instant; and the trace is sorted by time, then sender.
 //
-// It simulates no routing: every socket reaches every other by one link.
+// A NAT before a socket is part of it, too (Rebind, NAT). There is no routing: every socket
+// reaches every other by one link.
 package simnet

@@ -173,7 +173,7 @@ func (n *Network) deliver(from, to netip.AddrPort, b []byte) {
 	defer n.mu.Unlock()
 	s := n.socks[to]
 	what := "got"
-	if s == nil {
+	if s == nil || s.forgotten(time.Now()) {
 		what = "nobody"
 	} else if !s.put(from, b) {
 		what = "full"
@@ -198,6 +198,28 @@ func (n *Network) Rebind(s *Sock, at netip.AddrPort) {
 	delete(n.socks, s.at)
 	s.at = at
 	n.socks[at] = s
+}
+
+// NAT puts a socket behind a NAT that forgets it when it has sent nothing for so
+// long: until then what comes in is lost, and then it has another port.
+func (n *Network) NAT(s *Sock, memory time.Duration) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	s.memory, s.sentAt = memory, time.Now()
+}
+
+// leave is the address from which a socket sends now.
+func (n *Network) leave(s *Sock) netip.AddrPort {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	now := time.Now()
+	if s.forgotten(now) {
+		delete(n.socks, s.at)
+		s.at = n.free(s.at.Addr())
+		n.socks[s.at] = s
+	}
+	s.sentAt = now
+	return s.at
 }
 
 // close takes a socket off the network.

@@ -15,7 +15,11 @@ const inboxSize = 4096
 // *net.UDPConn that allocate nothing for addresses.
 type Sock struct {
 	net *Network
-	at  netip.AddrPort // guarded by the network's lock
+
+	// Guarded by the network's lock.
+	at     netip.AddrPort
+	memory time.Duration // of the NAT before it; 0: there is none
+	sentAt time.Time
 
 	mu       sync.Mutex
 	inbox    []datagram
@@ -40,6 +44,9 @@ func (s *Sock) put(from netip.AddrPort, b []byte) bool {
 	s.token()
 	return true
 }
+
+// forgotten reports whether its NAT has forgotten the socket.
+func (s *Sock) forgotten(now time.Time) bool { return s.memory > 0 && now.Sub(s.sentAt) > s.memory }
 
 func (s *Sock) token() {
 	select {
@@ -91,7 +98,7 @@ func (s *Sock) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if closed {
 		return 0, net.ErrClosed
 	}
-	s.net.Send(s.net.address(s), to, b)
+	s.net.Send(s.net.leave(s), to, b)
 	return len(b), nil
 }
 

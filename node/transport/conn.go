@@ -193,11 +193,12 @@ func (c *Conn) PeerAddr() netip.AddrPort {
 // initiator, which knows whom it dialled.
 func (c *Conn) Peer() any { return c.peer }
 
-// SetKeepAlive makes the connection show signs of life when it was silent for d,
-// so that a NAT on the way doesn't forget it; 0 ends that.
+// SetKeepAlive makes the connection show signs of life, so that a NAT on the way
+// doesn't forget it: at the latest when it was silent for d, and more often if the NAT
+// turns out to need that. 0 ends it.
 func (c *Conn) SetKeepAlive(d time.Duration) {
 	c.mu.Lock()
-	c.st.keepAlive = d
+	c.st.keepAlive.allow(d)
 	c.flush()
 }
 

@@ -38,14 +38,15 @@ func (c *state) nextTimeout() instant {
 	if c.more() && c.recovery.room() >= c.packetSize() {
 		at = earliest(at, c.pacer.deadline())
 	}
-	if c.keepAlive > 0 && !c.ping {
-		at = earliest(at, c.keepAliveAt())
+	if c.quiet() {
+		at = earliest(at, c.keepAlive.deadline())
 	}
 	return at
 }
 
-// keepAliveAt is when the silence has lasted for long enough to say something.
-func (c *state) keepAliveAt() instant { return max(c.lastHeard, c.lastAsked).add(c.keepAlive) }
+// quiet reports whether nothing is under way that shows a sign of life anyway: what
+// isn't acknowledged goes out again.
+func (c *state) quiet() bool { return !c.ping && c.recovery.sent.eliciting == 0 }
 
 // thinking reports whether an initiator works on a message, a puzzle perhaps: that
 // takes as long as its context allows.
@@ -104,7 +105,7 @@ func (c *state) timeout(now instant) {
 	if c.keysAt.add(updatePeriod).reached(now) {
 		c.update(now)
 	}
-	if c.keepAlive > 0 && c.keepAliveAt().reached(now) {
+	if c.quiet() && c.keepAlive.deadline().reached(now) {
 		c.ping = true
 	}
 	c.pathTimeout(now)

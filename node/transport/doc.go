@@ -18,7 +18,7 @@
 // Inside, a connection is a pure state machine (state.go): packets and time go
 // in, packets and the next deadline come out. It owns no goroutine, clock, socket
 // or lock. What it does with a packet is in the files named for it: recovery.go,
-// acks.go, congestion.go, flow.go, streams.go, path.go, handshake.go. Around it,
+// acks.go, congestion.go, flow.go, streams.go, path.go, keepalive.go, handshake.go. Around it,
 // conn.go has the lock and the methods for applications, reader.go reads a socket,
 // hello.go and strangers.go see to strangers, wheel.go has all the deadlines.
 //

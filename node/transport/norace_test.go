@@ -7,4 +7,4 @@ import "testing"
 func singleThreaded(*testing.T) {}
 
 // manySeeds is how many random worlds TestManySeeds tries.
-const manySeeds = 500
+const manySeeds = 1000

@@ -124,6 +124,7 @@ func (c *state) pollProbe(now instant, buf []byte) int {
 	if _, err := c.seg.AppendBinary(payload[:0]); err != nil || c.seal(packet, number, true) != nil {
 		return 0
 	}
+	c.keepAlive.onSent(now)
 	p.size, p.mtu = int32(size), true
 	c.recovery.onSent(now, p, true)
 	c.pacer.sent(now, size, c.recovery.cc.rate(), c.packetSize())
@@ -176,6 +177,7 @@ func (c *state) pathPacket(now instant, buf []byte) int {
 	if c.seal(packet, number, false) != nil {
 		return 0
 	}
+	c.keepAlive.onSent(now)
 	return len(packet)
 }
 
@@ -281,6 +283,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.close(now, CodeKeys, "keys are exhausted")
 		return 0
 	}
+	c.keepAlive.onSent(now)
 	p.size, p.probe = int32(len(packet)), probe
 	if b.eliciting {
 		c.recovery.onSent(now, p, ackNow)

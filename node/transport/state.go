@@ -68,7 +68,7 @@ type state struct {
 	params      bool // ours have to be sent
 	cid         bool // our ID and reset token have to be sent
 	idle        time.Duration
-	keepAlive   time.Duration
+	keepAlive   keepAlive
 	lastHeard   instant
 	lastAsked   instant // the first packet since then that asks for an answer
 	ping        bool
@@ -258,6 +258,7 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 		// One answer for a packet, however many it asks for, and the last one counts:
 		// nothing queues up.
 		c.respond.pending, c.respond.to, c.respond.bytes = true, from, m.Challenge.Bytes
+		c.keepAlive.onChallenge(now)
 	case wire.SegmentTypeResponse:
 		c.onResponse(now, m.Challenge.Bytes)
 	case wire.SegmentTypeCid:

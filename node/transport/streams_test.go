@@ -93,7 +93,7 @@ func TestNoTimerSpins(t *testing.T) {
 	})
 	t.Run("keepalive with a full window", func(t *testing.T) {
 		v := newVictim(t)
-		v.st.keepAlive = time.Second
+		v.st.keepAlive.allow(time.Second)
 		s := v.st.streams.open(v.st)
 		s.send.write(make([]byte, 400_000))
 		v.st.streams.schedule(s)
