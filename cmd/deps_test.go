@@ -68,6 +68,7 @@ fuzz:                -
 var modules = map[string][]string{
 	"github.com/cloudflare/circl": {"node/login"},
 	"golang.org/x/crypto":         {"node"},
+	"golang.org/x/mod":            {"node/directory", "node/store"},
 	"golang.org/x/sys":            {"node/internet", "node/store", "cmd"},
 	"golang.org/x/term":           {"cmd"},
 	"golang.org/x/text":           {"node/keys", "node/login"},

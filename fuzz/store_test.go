@@ -24,7 +24,9 @@ func FuzzStoreApply(f *testing.F) {
 		"\x00\x00\x00\x00\x00\x00\x01\x01\x00\x01\x01\x00\x01\x00\x09\x02\x01\xff\x01\x00\x01\x00\x09\x07\x02\x00\xff", // acked, again, note acked
 		"\x00\x00\x00\x00\x00\x01\x00\x00\x00\x01\x06\x09\x09\x06\x09\x09\x07",                                         // expires
 		"\x03\x01\x01\x03\x01\x01\x06\x05\x09\x06\x05\x09\x06\x05\x09\x06\x05\x09\x06\x05\x09\x06\x05\x09\x03\x01\x01", // a mark
-		"\x04\x01\x01\x04\x01\x01\x04\x01\x02\x04\x00\x01\x05\x01\x01\x05\x01\x02",                                     // manifest, value
+		// leaves, one of them again, and once more after a restart
+		"\x08\x00\x00\x00\x00\x00\x01\x08\x01\x01\x01\x01\x00\x00\x08\x00\x00\x00\x00\x00\x01\x08\x02\x01\x02\x00\x01\x01\x07\x08\x02\x01\x02\x00\x01\x01",
+		"\x04\x01\x01\x04\x01\x01\x04\x01\x02\x04\x00\x01\x05\x01\x01\x05\x01\x02", // manifest, value
 	} {
 		f.Add([]byte(story))
 	}
@@ -89,7 +91,7 @@ func (s *storeStory) step(story []byte) (rest []byte) {
 	name := func() string { return storeNames[next()%len(storeNames)] }
 	mailbox := func() store.Mailbox { return store.Mailbox{byte(next() % 4)} }
 	var op store.Op
-	switch next() % 8 {
+	switch next() % 9 {
 	case 0:
 		op.PutUser = &store.PutUser{Name: name(), Mailbox: mailbox(), OldRev: uint64(next() % 4), Record: []byte{byte(next() % 2)}}
 	case 1:
@@ -113,6 +115,9 @@ func (s *storeStory) step(story []byte) (rest []byte) {
 		}
 		s.open()
 		return story
+	case 8:
+		op.Enter = &store.Enter{Leaf: uint64(next() % 8), Entry: []byte{byte(next() % 2)}}
+		op.Enter.User = store.PutUser{Name: name(), Mailbox: mailbox(), OldRev: uint64(next() % 4), Record: []byte{byte(next() % 2)}}
 	}
 	op.At = s.at
 	got, gotErr := s.engine.Do(context.Background(), op)
@@ -140,6 +145,15 @@ func (s *storeStory) compare() {
 			if it.Seq != w.Seq || it.Kind != w.Kind || it.ID != w.ID || !strings.EqualFold(it.From, w.From) || it.At != w.At || it.Expires != w.Expires || !bytes.Equal(it.Body, w.Body) {
 				s.Fatalf("mailbox %d holds %+v, want %+v", mb, it, w)
 			}
+		}
+	}
+	leaves, err := s.engine.Leaves(ctx, 0, 1<<20)
+	if err != nil || len(leaves) != len(s.model.leaves) {
+		s.Fatalf("%d leaves, %v; want %d", len(leaves), err, len(s.model.leaves))
+	}
+	for i, entry := range leaves {
+		if !bytes.Equal(entry, s.model.leaves[i].op.Entry) {
+			s.Fatalf("leaf %d is %x, want %x", i, entry, s.model.leaves[i].op.Entry)
 		}
 	}
 	n := 0

@@ -3,6 +3,7 @@ package fuzz
 import (
 	"bytes"
 	"cmp"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type storeModel struct {
 	gone     map[storeID]storeGone
 	marks    map[[32]byte]storeMark
 	manifest *store.SetManifest
+	leaves   []storeLeaf
 	ticks    int
 	tickAt   int64
 }
@@ -37,6 +39,11 @@ type storeGone struct {
 type storeMark struct {
 	expires int64
 	tick    int
+}
+
+type storeLeaf struct {
+	op  store.Enter
+	rev uint64
 }
 
 const storeDay = 24 * 60 * 60 * 1000
@@ -76,6 +83,8 @@ func (m *storeModel) apply(op store.Op) (store.Result, error) {
 		}
 		m.manifest = op.SetManifest
 		return store.Result{}, nil
+	case op.Enter != nil:
+		return m.enter(op.Enter)
 	case op.Expire != nil:
 		return m.expire(op.At, int(op.Expire.Max))
 	}
@@ -109,6 +118,26 @@ func (m *storeModel) putUser(op *store.PutUser) (store.Result, error) {
 	}
 	u.Rev, u.Record = u.Rev+1, op.Record
 	return store.Result{Rev: u.Rev}, nil
+}
+
+func (m *storeModel) enter(op *store.Enter) (store.Result, error) {
+	if op.Leaf < uint64(len(m.leaves)) {
+		if made := m.leaves[op.Leaf]; reflect.DeepEqual(made.op, *op) {
+			return store.Result{Rev: made.rev}, nil
+		}
+		return store.Result{}, store.ErrConflict
+	}
+	if op.Leaf > uint64(len(m.leaves)) {
+		return store.Result{}, store.ErrConflict
+	}
+	if u := m.users[strings.ToLower(op.User.Name)]; u != nil && u.Rev != op.User.OldRev {
+		return store.Result{}, store.ErrConflict // even if it is what the operation makes of it
+	}
+	res, err := m.putUser(&op.User)
+	if err == nil {
+		m.leaves = append(m.leaves, storeLeaf{*op, res.Rev})
+	}
+	return res, err
 }
 
 func (m *storeModel) append(at int64, op *store.Append) (store.Result, error) {

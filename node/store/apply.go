@@ -63,52 +63,76 @@ func (t *tx) apply(b []byte) (Result, error) {
 		return t.expire(&op.Expire)
 	case wire.StoreOpKindRefuse:
 		return t.refused(&op.Refuse)
+	case wire.StoreOpKindEnter:
+		return t.enter(&op.Enter)
 	}
 	return Result{}, refuse(ErrBadOp, "kind %v", op.Kind)
 }
 
 func (t *tx) putUser(op *PutUser) (Result, error) {
-	if err := checkName(op.Name); err != nil {
+	rev, is, err := t.checkUser(op)
+	if err != nil {
 		return Result{}, err
 	}
+	if !is {
+		err = t.setUser(op, rev)
+	}
+	return Result{Rev: rev}, err
+}
+
+// checkUser gives the revision that a user has when the operation is done, and
+// whether the user is what the operation makes of them already.
+func (t *tx) checkUser(op *PutUser) (rev uint64, is bool, err error) {
+	if err := checkName(op.Name); err != nil {
+		return 0, false, err
+	}
 	if len(op.Record) > MaxRecord {
-		return Result{}, refuse(ErrTooBig, "record of %s has %d bytes, at most %d", op.Name, len(op.Record), MaxRecord)
+		return 0, false, refuse(ErrTooBig, "record of %s has %d bytes, at most %d", op.Name, len(op.Record), MaxRecord)
 	}
 	var mailbox, record []byte
 	var signed int64
-	err := t.db.Row("SELECT mailbox, rev, record FROM user WHERE name = ?", op.Name).Scan(&mailbox, &signed, &record)
-	rev := uint64(signed)
+	err = t.db.Row("SELECT mailbox, rev, record FROM user WHERE name = ?", op.Name).Scan(&mailbox, &signed, &record)
+	rev = uint64(signed)
 	switch {
 	case errors.Is(err, sql.ErrNoRows) && op.OldRev == 0:
-		return t.newUser(op)
+		return 1, false, t.checkMailbox(op)
 	case errors.Is(err, sql.ErrNoRows):
-		return Result{}, refuse(ErrNotFound, "user %s", op.Name)
+		return 0, false, refuse(ErrNotFound, "user %s", op.Name)
 	case err != nil:
-		return Result{}, err
+		return 0, false, err
 	case !bytes.Equal(mailbox, op.Mailbox[:]):
-		return Result{}, refuse(ErrConflict, "user %s has another mailbox", op.Name)
+		return 0, false, refuse(ErrConflict, "user %s has another mailbox", op.Name)
 	case rev == op.OldRev+1 && bytes.Equal(record, op.Record):
-		return Result{Rev: rev}, nil // a repeat
+		return rev, true, nil
 	case rev != op.OldRev:
-		return Result{}, refuse(ErrConflict, "user %s is at revision %d, not %d", op.Name, rev, op.OldRev)
+		return 0, false, refuse(ErrConflict, "user %s is at revision %d, not %d", op.Name, rev, op.OldRev)
 	}
-	_, err = t.db.Exec("UPDATE user SET rev = ?, record = ? WHERE name = ?", int64(rev+1), op.Record, op.Name)
-	return Result{Rev: rev + 1}, err
+	return rev + 1, false, nil
 }
 
-func (t *tx) newUser(op *PutUser) (Result, error) {
+// checkMailbox refuses a new user the mailbox of another.
+func (t *tx) checkMailbox(op *PutUser) error {
 	var owner string
 	switch err := t.db.Row("SELECT owner FROM mailbox WHERE id = ?", op.Mailbox[:]).Scan(&owner); {
 	case err == nil:
-		return Result{}, refuse(ErrConflict, "mailbox %x belongs to %s", op.Mailbox, owner)
+		return refuse(ErrConflict, "mailbox %x belongs to %s", op.Mailbox, owner)
 	case !errors.Is(err, sql.ErrNoRows):
-		return Result{}, err
+		return err
+	}
+	return nil
+}
+
+// setUser writes what checkUser has allowed.
+func (t *tx) setUser(op *PutUser, rev uint64) error {
+	if rev > 1 {
+		_, err := t.db.Exec("UPDATE user SET rev = ?, record = ? WHERE name = ?", int64(rev), op.Record, op.Name)
+		return err
 	}
 	if _, err := t.db.Exec("INSERT INTO mailbox VALUES (?, ?, 0, 0, 0)", op.Mailbox[:], op.Name); err != nil {
-		return Result{}, err
+		return err
 	}
 	_, err := t.db.Exec("INSERT INTO user VALUES (?, ?, 1, ?)", op.Name, op.Mailbox[:], op.Record)
-	return Result{Rev: 1}, err
+	return err
 }
 
 func (t *tx) mark(op *Mark) (Result, error) {

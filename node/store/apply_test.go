@@ -57,6 +57,8 @@ func TestRepeatedAppendsChangeNothing(t *testing.T) {
 		ackOp("Alice", 1),
 		{SetManifest: &SetManifest{Version: 1, Body: []byte("m")}},
 		{Put: &Put{Name: "a", Value: []byte("b")}},
+		enterOp("Alice", 1, 0, "a2"),
+		enterOp("Carol", 0, 1, "c1"),
 		markOp("n1", crashTime),
 	}
 	for _, op := range ops {
@@ -78,10 +80,11 @@ func randomOps(t *testing.T, n int) (ops [][]byte) {
 	names := []string{"Alice", "Bob", "Charlie", "Eve"}
 	name := func() string { return names[random.IntN(len(names))] }
 	at := int64(crashTime)
+	leaves := uint64(0)
 	for range n {
 		at += random.Int64N(40_000)
 		var op Op
-		switch random.IntN(12) {
+		switch random.IntN(14) {
 		case 0, 1:
 			who := name()
 			op.PutUser = &PutUser{Name: who, Mailbox: mailboxOf(who), OldRev: random.Uint64N(3), Record: []byte{byte(random.IntN(3))}}
@@ -93,6 +96,13 @@ func randomOps(t *testing.T, n int) (ops [][]byte) {
 			op.SetManifest = &SetManifest{Version: random.Uint64N(20), Body: []byte{1}}
 		case 5:
 			op.Put = &Put{Name: name(), Value: []byte(name())}
+		case 12, 13:
+			who := name()
+			op = enterOp(who, random.Uint64N(3), leaves, who+string(rune('a'+random.IntN(3))))
+			op.Enter.User.Record = []byte{byte(random.IntN(3))}
+			if random.IntN(3) > 0 {
+				leaves++ // as if this one had been taken
+			}
 		case 6:
 			op.Expire = &Expire{Max: uint16(random.IntN(10))}
 		default:
@@ -122,6 +132,8 @@ func stateHash(t testing.TB, s *Store) (sum [32]byte) {
 		"SELECT * FROM mark ORDER BY key",
 		"SELECT * FROM manifest",
 		"SELECT * FROM value ORDER BY name",
+		"SELECT * FROM leaf ORDER BY n",
+		"SELECT * FROM hash ORDER BY n",
 		"SELECT * FROM sqlite_sequence",
 	} {
 		rows, err := s.db.Read.Query(query)

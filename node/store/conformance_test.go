@@ -48,6 +48,8 @@ func testEngine(t *testing.T, open func(testing.TB) Engine) {
 		{"Expire", testExpire},
 		{"Manifest", testManifest},
 		{"Values", testValues},
+		{"Enter", testEnter},
+		{"EnterManyProposers", testEnterManyProposers},
 		{"BadOps", testBadOps},
 		{"Attach", testAttach},
 		{"AttachManyWriters", testAttachManyWriters},
@@ -73,7 +75,7 @@ type fixture struct {
 var ctx = context.Background()
 
 func mailboxOf(name string) (mb Mailbox) {
-	copy(mb[:], "mailbox of "+name)
+	copy(mb[:], name+"'s mailbox")
 	return mb
 }
 
@@ -738,6 +740,7 @@ func testContext(f *fixture) {
 func testSnapshot(f *fixture) {
 	f.users("Alice", "Bob")
 	f.do(appendOp("Bob", "Alice", 1, "one"))
+	f.do(enterOp("Carol", 0, 0, "c1"))
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() { // the state goes on changing
@@ -767,6 +770,8 @@ func testSnapshot(f *fixture) {
 	if res.Seq <= last[len(last)-1].Seq {
 		f.Errorf("position %d after %d", res.Seq, last[len(last)-1].Seq)
 	}
+	g.do(enterOp("Carol", 1, 1, "c2"))
+	g.tree("c1", "c2")
 	if err := f.e.Snapshot(ctx, brokenWriter{}); !errors.Is(err, io.ErrShortWrite) {
 		f.Errorf("a writer that fails: got %v", err)
 	}
@@ -783,6 +788,12 @@ func testClosed(f *fixture) {
 		f.Fatal(err)
 	}
 	f.refused(appendOp("Bob", "Alice", 1, "x"), ErrClosed)
+	if _, err := f.e.TreeSize(ctx); !errors.Is(err, ErrClosed) {
+		f.Errorf("got %v, want ErrClosed", err)
+	}
+	if _, err := f.e.Hashes(ctx).ReadHashes([]int64{0}); !errors.Is(err, ErrClosed) {
+		f.Errorf("got %v, want ErrClosed", err)
+	}
 	if _, err := f.e.User(ctx, "Alice"); !errors.Is(err, ErrClosed) {
 		f.Errorf("got %v, want ErrClosed", err)
 	}

@@ -16,7 +16,7 @@ import (
 // A server that is killed at any moment has, when it comes back, everything
 // that it acknowledged, and nothing twice:
 //
-//	child   append, mark, ack ──► says each on its standard output once done
+//	child   append, enter, mark, ack ──► says each on its standard output once done
 //	parent  reads a random number of lines, kills it, reads what it had said
 //	        opens the same folder and looks for all of it; and again
 func TestKillLosesNothing(t *testing.T) {
@@ -82,7 +82,7 @@ func killedRun(t *testing.T, dir string, round, lines int) (said []string) {
 	return said
 }
 
-// crashChild appends, marks and acks until it is killed.
+// crashChild appends, enters, marks and acks until it is killed.
 func crashChild(dir string) {
 	s, err := Open(dir)
 	if err != nil {
@@ -114,6 +114,14 @@ func crashChild(dir string) {
 			}
 		}()
 	}
+	go func() {
+		size, err := s.TreeSize(ctx)
+		for leaf := size; err == nil; leaf++ {
+			name := fmt.Sprint("user-", leaf)
+			must(enterOp(name, 0, leaf, "entry of "+name))
+			say("enter %d", leaf)
+		}
+	}()
 	for {
 		items, _, err := s.Read(ctx, mailboxOf("Alice"), 0, 20)
 		if err != nil {
@@ -139,6 +147,10 @@ func checkSaid(f *fixture, said []string) {
 		}
 		pending[it.ID] = it.Seq
 	}
+	entries, err := f.e.Leaves(ctx, 0, 1<<30)
+	if err != nil {
+		f.Fatal(err)
+	}
 	var wg sync.WaitGroup
 	for _, line := range said {
 		verb, rest, _ := strings.Cut(line, " ")
@@ -163,6 +175,18 @@ func checkSaid(f *fixture, said []string) {
 					f.Errorf("mark %s was acknowledged and is fresh", rest)
 				}
 			})
+		case "enter":
+			var leaf uint64
+			if _, err := fmt.Sscan(rest, &leaf); err != nil {
+				f.Fatalf("%q: %v", line, err)
+			}
+			name := fmt.Sprint("user-", leaf)
+			if leaf >= uint64(len(entries)) || string(entries[leaf]) != "entry of "+name {
+				f.Errorf("leaf %d was acknowledged and isn't there", leaf)
+			}
+			if _, err := f.e.User(ctx, name); err != nil {
+				f.Errorf("leaf %d was acknowledged without its user: %v", leaf, err)
+			}
 		case "ack":
 			var seq Seq
 			if _, err := fmt.Sscan(rest, &seq); err != nil {
@@ -210,6 +234,9 @@ func TestAttack66CrashAtEveryWrite(t *testing.T) {
 		{SetManifest: &SetManifest{Version: 1, Body: make([]byte, 10_000)}},
 		markOp("n2", crashTime+60_000),
 		ackOp("Alice", 2),
+		enterOp("Alice", 1, 0, "a2"),
+		enterOp("Carol", 0, 1, "c1"),
+		enterOp("Alice", 2, 2, strings.Repeat("a3", 3000)),
 	} {
 		f.do(op)
 		sizes = append(sizes, wal())
@@ -285,6 +312,8 @@ func checkInvariants(t testing.TB, s *Store) {
 		"an item has a mailbox":     "SELECT count(*) FROM item WHERE mailbox NOT IN (SELECT id FROM mailbox)",
 		"a mailbox has its user":    "SELECT count(*) FROM mailbox WHERE NOT EXISTS (SELECT 1 FROM user WHERE user.mailbox = mailbox.id AND user.name = mailbox.owner)",
 		"a user has a mailbox":      "SELECT count(*) FROM user WHERE mailbox NOT IN (SELECT id FROM mailbox)",
+		"leaves are without gaps":   "SELECT coalesce(max(n) + 1, 0) != count(*) FROM leaf",
+		"a leaf's revision was":     "SELECT count(*) > (SELECT coalesce(sum(rev), 0) FROM user) FROM leaf",
 		"acked and pending exclude": "SELECT count(*) FROM item JOIN gone USING (mailbox, peer, id) WHERE item.kind = 0",
 		"the file is sound":         "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check != 'ok'",
 	} {
@@ -295,4 +324,9 @@ func checkInvariants(t testing.TB, s *Store) {
 			t.Errorf("%s: not so %d times", rule, broken)
 		}
 	}
+	entries, err := s.Leaves(ctx, 0, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkHashes(t, s, entries)
 }

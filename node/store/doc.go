@@ -1,6 +1,7 @@
 // Package store holds the state that a server must not forget: users and
 // their records, mailboxes with the envelopes that wait in them, the marks of
-// what was used once, and the signed manifest.
+// what was used once, and the directory: the log's leaves with the hashes of
+// their tree, or in the classic tier the signed manifest.
 //
 // It promises that what Do reported is on the disk and seen by every read
 // that follows, that it survives kill -9 and power cuts, and that an envelope
@@ -17,7 +18,11 @@
 //	Do ──► committer ──► sequencer.Submit ──► applyBatch ──► SQLite
 //	                                              └──► attachments: push
 //
-// What it does not do: it opens no envelope and checks no signature, it has
+// A leaf of the log and what it changes of its user are one operation, so no
+// server ever holds one without the other. The tree's hashes are computed while
+// applying, by golang.org/x/mod/sumdb/tlog, whose proofs read them through Hashes.
+//
+// What it does not do: it opens no envelope and checks no signature or entry, it has
 // no clock (somebody must propose Expire once a minute), and its file never
 // shrinks, though room that became free is used again.
 package store

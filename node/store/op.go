@@ -16,6 +16,7 @@ type (
 	Put         = wire.StorePut
 	Expire      = wire.StoreExpire
 	Refuse      = wire.StoreRefuse
+	Enter       = wire.StoreEnter
 )
 
 // An Op is one change of the state; exactly one pointer is set.
@@ -30,6 +31,7 @@ type Op struct {
 	SetManifest *SetManifest // ErrConflict
 	Put         *Put
 	Expire      *Expire // -> Dropped: 0 when nothing is left
+	Enter       *Enter  // -> Rev; ErrConflict, ErrNotFound, ErrTooBig
 }
 
 // encode gives the bytes of a StoreOp.
@@ -68,6 +70,10 @@ func (op *Op) encode() ([]byte, error) {
 		m.Kind, m.Refuse = wire.StoreOpKindRefuse, *op.Refuse
 		set++
 	}
+	if op.Enter != nil {
+		m.Kind, m.Enter = wire.StoreOpKindEnter, *op.Enter
+		set++
+	}
 	if set != 1 {
 		return nil, fmt.Errorf("store: %d changes in one operation: %w", set, ErrBadOp)
 	}
@@ -81,6 +87,8 @@ func (op *Op) encode() ([]byte, error) {
 		{m.Append.Body, MaxEnvelope},
 		{m.SetManifest.Body, MaxManifest},
 		{m.Put.Value, MaxValue},
+		{m.Enter.User.Record, MaxRecord},
+		{m.Enter.Entry, MaxEntry},
 	} {
 		if len(body.bytes) > body.max {
 			return nil, fmt.Errorf("store: %v of %d bytes, at most %d: %w", m.Kind, len(body.bytes), body.max, ErrTooBig)

@@ -23,7 +23,7 @@ func TestPlans(t *testing.T) {
 		t.Fatal(err)
 	}
 	statement := regexp.MustCompile(`^(SELECT|INSERT|UPDATE|DELETE) `)
-	walks := regexp.MustCompile(`SCAN (item|gone|mark|mailbox|user|value)|TEMP B-TREE`)
+	walks := regexp.MustCompile(`SCAN (item|gone|mark|mailbox|user|value|leaf|hash)|TEMP B-TREE`)
 	argument := regexp.MustCompile(`\?\d*`)
 	n := 0
 	for _, name := range files {

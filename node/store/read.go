@@ -17,7 +17,7 @@ const readBytes = 1 << 20
 
 // reads holds the prepared queries of the reading connections.
 type reads struct {
-	items, user, manifest, value *sql.Stmt
+	items, user, manifest, value, treeSize, leaves, hashes *sql.Stmt
 }
 
 func (r *reads) prepare(db *sql.DB) (err error) {
@@ -29,6 +29,9 @@ func (r *reads) prepare(db *sql.DB) (err error) {
 		{&r.user, "SELECT name, mailbox, rev, record FROM user WHERE name = ?"},
 		{&r.manifest, "SELECT version, body FROM manifest"},
 		{&r.value, "SELECT value FROM value WHERE name = ?"},
+		{&r.treeSize, selectTreeSize},
+		{&r.leaves, "SELECT entry FROM leaf WHERE n >= ? ORDER BY n"},
+		{&r.hashes, "SELECT wanted.key, hash.hash FROM json_each(?) AS wanted JOIN hash ON hash.n = wanted.value"},
 	} {
 		if *q.stmt, err = db.Prepare(q.text); err != nil {
 			return err

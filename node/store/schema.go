@@ -77,5 +77,17 @@ CREATE TABLE value (
 	name  TEXT PRIMARY KEY,
 	value BLOB NOT NULL
 ) WITHOUT ROWID;
+`, `
+CREATE TABLE leaf (          -- of the log
+	n        INTEGER PRIMARY KEY, -- from 0, without gaps
+	rev      INTEGER NOT NULL,    -- that its user got with it
+	proposal BLOB NOT NULL,       -- SHA-256 of the StoreEnter
+	entry    BLOB NOT NULL
+);
+
+CREATE TABLE hash (          -- of the tree over the leaves, as tlog numbers them
+	n    INTEGER PRIMARY KEY,
+	hash BLOB NOT NULL
+);
 `},
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"iter"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 type (
@@ -24,6 +26,7 @@ const (
 	MaxRecord    = 16 << 10       // bytes of a user's record
 	MaxManifest  = 1<<25 - 1      // bytes of the manifest
 	MaxValue     = 1<<16 - 1      // bytes of a named value
+	MaxEntry     = 1<<16 - 1      // bytes of one leaf of the log
 	MaxEnvelopes = 10_000         // envelopes in a mailbox
 	MaxBytes     = 64 << 20       // bytes of envelopes in a mailbox
 	MaxShare     = 4              // one sender has at most one part in so many of both
@@ -78,6 +81,15 @@ type Engine interface {
 	// Value gives what Put stored last under the name.
 	Value(ctx context.Context, name string) ([]byte, error)
 
+	// TreeSize gives the number of leaves in the log.
+	TreeSize(ctx context.Context) (uint64, error)
+	// Leaves gives leaves of the log from a number on, in order, as many as have
+	// maxBytes together but at least one if there is one.
+	Leaves(ctx context.Context, from uint64, maxBytes int) ([][]byte, error)
+	// Hashes reads the hashes of the log, by their numbers in the order of tlog. Those
+	// of the first n leaves never change.
+	Hashes(ctx context.Context) tlog.HashReader
+
 	// Attach calls push for everything in the mailbox after a position, what
 	// waits already and what comes later, in order and at least once. push
 	// may block: it runs on a goroutine of this attachment, which exists only
@@ -101,7 +113,7 @@ type Engine interface {
 // A Result is what came of an Op. Which fields count depends on the Op.
 type Result struct {
 	Seq     Seq    // Append: the position of the envelope
-	Rev     uint64 // PutUser: the new revision
+	Rev     uint64 // PutUser, Enter: the user's new revision
 	Fresh   bool   // Append: stored just now; Mark: never seen before
 	Acked   bool   // Append: the recipient had it already and acked it
 	Refused bool   // Append: the recipient had it already and refused it
