@@ -7,6 +7,7 @@ import (
 
 	"sotto/node/envelope"
 	"sotto/node/keys"
+	"sotto/wire"
 )
 
 // Alice writes to Bob. Each has the other's public key from the directory.
@@ -44,4 +45,42 @@ func Example() {
 	// Output:
 	// Alice: hello there
 	// again: the message was here before
+}
+
+// Alice writes to Bob, of whom the log shows an account and one device.
+func Example_letter() {
+	realm := wire.Realm{1}
+	account, err := keys.NewAccount(rand.Reader) // Bob's; Alice has one, too
+	if err != nil {
+		panic(err)
+	}
+	bob, err := keys.NewDevice(rand.Reader, realm, "Bob", account)
+	if err != nil {
+		panic(err)
+	}
+	hers, err := keys.NewAccount(rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	alice, err := keys.NewDevice(rand.Reader, realm, "Alice", hers)
+	if err != nil {
+		panic(err)
+	}
+	shown := func(name string, a *keys.Account, d *keys.Device) *envelope.Contact {
+		public := a.Public()
+		return envelope.NewContact(name, &public, []wire.Device{{Keys: d.Public()}})
+	}
+	now := time.Now()
+
+	sealed, err := envelope.SealLetter(rand.Reader, alice, shown("Bob", account, bob),
+		envelope.LetterHeading{Id: [16]byte{1}, Seq: 1, Sent: now}, "hello there")
+	if err != nil {
+		panic(err)
+	}
+	m, err := envelope.OpenLetter(bob, account.Id(), shown("Alice", hers, alice), now, envelope.DirectAge, sealed)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(m.Header.From+":", m.Text)
+	// Output: Alice: hello there
 }

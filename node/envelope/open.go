@@ -85,15 +85,23 @@ func Open(me *keys.Identity, myName string, sender Person, now time.Time, oldest
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case !validSeq(h.Seq):
-		return nil, ErrSeq
-	case after(h.SentMs, now.Add(maxSkew)):
-		return nil, ErrFromFuture
-	case !after(h.SentMs, now.Add(-oldest)):
-		return nil, ErrTooOld
+	if err := checkOrder(h.Seq, h.SentMs, now, oldest); err != nil {
+		return nil, err
 	}
 	return &Message{Header: *h, Text: text}, nil
+}
+
+// checkOrder says what is wrong with a message's number and time.
+func checkOrder(seq, sentMs uint64, now time.Time, oldest time.Duration) error {
+	switch {
+	case !validSeq(seq):
+		return ErrSeq
+	case after(sentMs, now.Add(maxSkew)):
+		return ErrFromFuture
+	case !after(sentMs, now.Add(-oldest)):
+		return ErrTooOld
+	}
+	return nil
 }
 
 func open(me *keys.Identity, body *wire.EnvelopeBody) (string, error) {
@@ -106,15 +114,7 @@ func open(me *keys.Identity, body *wire.EnvelopeBody) (string, error) {
 	if err != nil {
 		return "", ErrSealed
 	}
-	plain, err := once.Open(aad, body.Ct)
-	if err != nil {
-		return "", ErrSealed
-	}
-	var text wire.EnvelopeText
-	if err := text.UnmarshalBinary(plain); err != nil {
-		return "", ErrSealed
-	}
-	return text.Text, nil
+	return openText(once, aad, body.Ct)
 }
 
 // after reports whether a time on the wire is after t. Any 64 bits are a time there.
