@@ -2,6 +2,8 @@ package gen
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"sotto/gen/diag"
 	"sotto/gen/interp"
@@ -22,6 +24,11 @@ func Decode(sources []*diag.Source, name string, params map[string]uint64, in []
 	for _, p := range s.Params {
 		if _, ok := params[p.Name]; !ok {
 			return nil, fmt.Errorf("%s needs the parameter %s", name, p.Name)
+		}
+	}
+	for _, given := range slices.Sorted(maps.Keys(params)) {
+		if !slices.ContainsFunc(s.Params, func(p *types.Field) bool { return p.Name == given }) {
+			return nil, fmt.Errorf("%s has no parameter %s", name, given)
 		}
 	}
 	v, err := interp.DecodeAllWith(s, params, in)

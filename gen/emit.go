@@ -44,7 +44,13 @@ func emit(kind string, p *types.Program, o Options) ([]Output, error) {
 	case "doc":
 		out = append(out, Output{"PROTOCOL.md", markdown.Document(p, o.Title)})
 	case "lua":
-		proto := strings.ToLower(o.Title)
+		proto := protoName(o.Title)
+		if proto == "" {
+			return nil, fmt.Errorf("the title %q has no letters, of which Wireshark makes the name of the protocol", o.Title)
+		}
+		if _, ok := p.Lookup(o.Root).(*types.Struct); !ok {
+			return nil, fmt.Errorf("no struct is called %s, which a datagram is said to be", o.Root)
+		}
 		out = append(out, Output{"dissector.lua", dissector.Script(p, proto, o.Title, o.Root, o.Port, o.Lua)})
 	case "vectors":
 		for _, f := range p.Files {
@@ -55,4 +61,15 @@ func emit(kind string, p *types.Program, o Options) ([]Output, error) {
 		return nil, fmt.Errorf("nothing is called %q; there are %s", kind, strings.Join(Kinds, ", "))
 	}
 	return out, nil
+}
+
+// protoName makes of a title what Wireshark takes for the name of a protocol: small
+// letters and digits.
+func protoName(title string) string {
+	return strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, strings.ToLower(title))
 }

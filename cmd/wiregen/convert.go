@@ -22,15 +22,17 @@ func decode(args []string, stdin io.Reader, stdout io.Writer) error {
 	set.Func("param", "", func(s string) error {
 		key, value, _ := strings.Cut(s, "=")
 		n, err := strconv.ParseUint(value, 0, 64)
+		if err != nil {
+			return errors.New("it is written NAME=N")
+		}
 		params[key] = n
-		return err
+		return nil
 	})
-	if err := set.Parse(args); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
 	}
-	if *name == "" || set.NArg() == 0 {
-		set.Usage()
-		return errors.New("wiregen decode: needs -type and .wire files")
+	if *name == "" {
+		return errors.New("wiregen decode: -type says which struct; it is missing")
 	}
 	sources, err := read(set.Args())
 	if err != nil {
@@ -61,12 +63,11 @@ func encode(args []string, stdin io.Reader, stdout io.Writer) error {
 	set := flags("wiregen encode")
 	name := set.String("type", "", "")
 	binary := set.Bool("binary", false, "")
-	if err := set.Parse(args); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
 	}
-	if *name == "" || set.NArg() == 0 {
-		set.Usage()
-		return errors.New("wiregen encode: needs -type and .wire files")
+	if *name == "" {
+		return errors.New("wiregen encode: -type says which struct; it is missing")
 	}
 	sources, err := read(set.Args())
 	if err != nil {

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"sotto/gen"
 )
@@ -15,11 +13,8 @@ func format(args []string, stdout io.Writer) error {
 	set := flags("wiregen fmt")
 	list := set.Bool("l", false, "")
 	rewrite := set.Bool("w", false, "")
-	if err := set.Parse(args); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
-	}
-	if set.NArg() == 0 {
-		return errors.New("wiregen fmt: no .wire files named")
 	}
 	sources, err := read(set.Args())
 	if err != nil {
@@ -34,8 +29,8 @@ func format(args []string, stdout io.Writer) error {
 			fmt.Fprintln(stdout, s.Name)
 		}
 		if *rewrite && text != s.Text {
-			if err := os.WriteFile(s.Name, []byte(text), 0o666); err != nil {
-				return err
+			if err := replace(s.Name, []byte(text)); err != nil {
+				return fmt.Errorf("wiregen fmt: %w", err)
 			}
 		}
 		if !*list && !*rewrite {

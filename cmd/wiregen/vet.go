@@ -11,11 +11,10 @@ import (
 // vet names the changes between two versions that break a peer.
 func vet(args []string, stdout io.Writer) error {
 	set := flags("wiregen vet")
-	if err := set.Parse(args); err != nil {
+	if err := parse(set, args); err != nil {
 		return err
 	}
 	if set.NArg() != 2 {
-		set.Usage()
 		return errors.New("wiregen vet: needs the old version and the new one, each a file or a folder")
 	}
 	before, err := read(args[:1])

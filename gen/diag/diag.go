@@ -70,6 +70,9 @@ type Diagnostic struct {
 // String returns the diagnostic as it is printed: the message, the line with a
 // caret below it, then the notes, without a final newline.
 func (d *Diagnostic) String() string {
+	if d.Code == Output {
+		return d.Message // no place, no program that shows it
+	}
 	var b strings.Builder
 	kind := ""
 	if d.Warning {
