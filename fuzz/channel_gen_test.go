@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var channelTargets = []target{
+var targetsOfChannel = []target{
 	{
 		name: "B1", make: func() message { return new(wire.B1) },
 		canonical: true, greedy: false,
@@ -849,10 +849,10 @@ var channelTargets = []target{
 	},
 }
 
-func FuzzChannelWire(f *testing.F) { fuzzTargets(f, channelTargets) }
+func FuzzChannelWire(f *testing.F) { fuzzTargets(f, targetsOfChannel) }
 
-func TestChannelWireTruncated(t *testing.T) { testTruncated(t, channelTargets) }
+func TestChannelWireTruncated(t *testing.T) { testTruncated(t, targetsOfChannel) }
 
-func TestChannelWireTrailing(t *testing.T) { testTrailing(t, channelTargets) }
+func TestChannelWireTrailing(t *testing.T) { testTrailing(t, targetsOfChannel) }
 
-func TestChannelWireLengths(t *testing.T) { testLengths(t, channelTargets) }
+func TestChannelWireLengths(t *testing.T) { testLengths(t, targetsOfChannel) }

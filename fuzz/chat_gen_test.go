@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var chatTargets = []target{
+var targetsOfChat = []target{
 	{
 		name: "FrameHeader", make: func() message { return new(wire.FrameHeader) },
 		canonical: true, greedy: false,
@@ -612,10 +612,10 @@ var chatTargets = []target{
 	},
 }
 
-func FuzzChatWire(f *testing.F) { fuzzTargets(f, chatTargets) }
+func FuzzChatWire(f *testing.F) { fuzzTargets(f, targetsOfChat) }
 
-func TestChatWireTruncated(t *testing.T) { testTruncated(t, chatTargets) }
+func TestChatWireTruncated(t *testing.T) { testTruncated(t, targetsOfChat) }
 
-func TestChatWireTrailing(t *testing.T) { testTrailing(t, chatTargets) }
+func TestChatWireTrailing(t *testing.T) { testTrailing(t, targetsOfChat) }
 
-func TestChatWireLengths(t *testing.T) { testLengths(t, chatTargets) }
+func TestChatWireLengths(t *testing.T) { testLengths(t, targetsOfChat) }

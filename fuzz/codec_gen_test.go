@@ -312,4 +312,4 @@ func testLengths(t *testing.T, targets []target) {
 }
 
 // allTargets holds the types of all sources.
-var allTargets = [][]target{packetTargets, segmentTargets, sessionTargets, identityTargets, channelTargets, logTargets, messageTargets, opaqueTargets, directoryTargets, envelopeTargets, keysTargets, loginTargets, newcomerTargets, peerTargets, chatTargets, storeTargets}
+var allTargets = [][]target{targetsOfPacket, targetsOfSegment, targetsOfSession, targetsOfIdentity, targetsOfChannel, targetsOfLog, targetsOfMessage, targetsOfOpaque, targetsOfDirectory, targetsOfEnvelope, targetsOfKeys, targetsOfLogin, targetsOfNewcomer, targetsOfPeer, targetsOfChat, targetsOfStore}

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var directoryTargets = []target{
+var targetsOfDirectory = []target{
 	{
 		name: "Manifest", make: func() message { return new(wire.Manifest) },
 		canonical: true, greedy: false,
@@ -101,10 +101,10 @@ var directoryTargets = []target{
 	},
 }
 
-func FuzzDirectoryWire(f *testing.F) { fuzzTargets(f, directoryTargets) }
+func FuzzDirectoryWire(f *testing.F) { fuzzTargets(f, targetsOfDirectory) }
 
-func TestDirectoryWireTruncated(t *testing.T) { testTruncated(t, directoryTargets) }
+func TestDirectoryWireTruncated(t *testing.T) { testTruncated(t, targetsOfDirectory) }
 
-func TestDirectoryWireTrailing(t *testing.T) { testTrailing(t, directoryTargets) }
+func TestDirectoryWireTrailing(t *testing.T) { testTrailing(t, targetsOfDirectory) }
 
-func TestDirectoryWireLengths(t *testing.T) { testLengths(t, directoryTargets) }
+func TestDirectoryWireLengths(t *testing.T) { testLengths(t, targetsOfDirectory) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var envelopeTargets = []target{
+var targetsOfEnvelope = []target{
 	{
 		name: "EnvelopeHeader", make: func() message { return new(wire.EnvelopeHeader) },
 		canonical: true, greedy: false,
@@ -182,10 +182,10 @@ var envelopeTargets = []target{
 	},
 }
 
-func FuzzEnvelopeWire(f *testing.F) { fuzzTargets(f, envelopeTargets) }
+func FuzzEnvelopeWire(f *testing.F) { fuzzTargets(f, targetsOfEnvelope) }
 
-func TestEnvelopeWireTruncated(t *testing.T) { testTruncated(t, envelopeTargets) }
+func TestEnvelopeWireTruncated(t *testing.T) { testTruncated(t, targetsOfEnvelope) }
 
-func TestEnvelopeWireTrailing(t *testing.T) { testTrailing(t, envelopeTargets) }
+func TestEnvelopeWireTrailing(t *testing.T) { testTrailing(t, targetsOfEnvelope) }
 
-func TestEnvelopeWireLengths(t *testing.T) { testLengths(t, envelopeTargets) }
+func TestEnvelopeWireLengths(t *testing.T) { testLengths(t, targetsOfEnvelope) }

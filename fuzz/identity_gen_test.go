@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var identityTargets = []target{
+var targetsOfIdentity = []target{
 	{
 		name: "ServerKey", make: func() message { return new(wire.ServerKey) },
 		canonical: true, greedy: false,
@@ -393,10 +393,10 @@ var identityTargets = []target{
 	},
 }
 
-func FuzzIdentityWire(f *testing.F) { fuzzTargets(f, identityTargets) }
+func FuzzIdentityWire(f *testing.F) { fuzzTargets(f, targetsOfIdentity) }
 
-func TestIdentityWireTruncated(t *testing.T) { testTruncated(t, identityTargets) }
+func TestIdentityWireTruncated(t *testing.T) { testTruncated(t, targetsOfIdentity) }
 
-func TestIdentityWireTrailing(t *testing.T) { testTrailing(t, identityTargets) }
+func TestIdentityWireTrailing(t *testing.T) { testTrailing(t, targetsOfIdentity) }
 
-func TestIdentityWireLengths(t *testing.T) { testLengths(t, identityTargets) }
+func TestIdentityWireLengths(t *testing.T) { testLengths(t, targetsOfIdentity) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var keysTargets = []target{
+var targetsOfKeys = []target{
 	{
 		name: "Sealed", make: func() message { return new(wire.Sealed) },
 		canonical: true, greedy: false,
@@ -533,10 +533,10 @@ var keysTargets = []target{
 	},
 }
 
-func FuzzKeysWire(f *testing.F) { fuzzTargets(f, keysTargets) }
+func FuzzKeysWire(f *testing.F) { fuzzTargets(f, targetsOfKeys) }
 
-func TestKeysWireTruncated(t *testing.T) { testTruncated(t, keysTargets) }
+func TestKeysWireTruncated(t *testing.T) { testTruncated(t, targetsOfKeys) }
 
-func TestKeysWireTrailing(t *testing.T) { testTrailing(t, keysTargets) }
+func TestKeysWireTrailing(t *testing.T) { testTrailing(t, targetsOfKeys) }
 
-func TestKeysWireLengths(t *testing.T) { testLengths(t, keysTargets) }
+func TestKeysWireLengths(t *testing.T) { testLengths(t, targetsOfKeys) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var logTargets = []target{
+var targetsOfLog = []target{
 	{
 		name: "Entry", make: func() message { return new(wire.Entry) },
 		canonical: true, greedy: false,
@@ -202,10 +202,10 @@ var logTargets = []target{
 	},
 }
 
-func FuzzLogWire(f *testing.F) { fuzzTargets(f, logTargets) }
+func FuzzLogWire(f *testing.F) { fuzzTargets(f, targetsOfLog) }
 
-func TestLogWireTruncated(t *testing.T) { testTruncated(t, logTargets) }
+func TestLogWireTruncated(t *testing.T) { testTruncated(t, targetsOfLog) }
 
-func TestLogWireTrailing(t *testing.T) { testTrailing(t, logTargets) }
+func TestLogWireTrailing(t *testing.T) { testTrailing(t, targetsOfLog) }
 
-func TestLogWireLengths(t *testing.T) { testLengths(t, logTargets) }
+func TestLogWireLengths(t *testing.T) { testLengths(t, targetsOfLog) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var loginTargets = []target{
+var targetsOfLogin = []target{
 	{
 		name: "M1", make: func() message { return new(wire.M1) },
 		canonical: true, greedy: false,
@@ -646,10 +646,10 @@ var loginTargets = []target{
 	},
 }
 
-func FuzzLoginWire(f *testing.F) { fuzzTargets(f, loginTargets) }
+func FuzzLoginWire(f *testing.F) { fuzzTargets(f, targetsOfLogin) }
 
-func TestLoginWireTruncated(t *testing.T) { testTruncated(t, loginTargets) }
+func TestLoginWireTruncated(t *testing.T) { testTruncated(t, targetsOfLogin) }
 
-func TestLoginWireTrailing(t *testing.T) { testTrailing(t, loginTargets) }
+func TestLoginWireTrailing(t *testing.T) { testTrailing(t, targetsOfLogin) }
 
-func TestLoginWireLengths(t *testing.T) { testLengths(t, loginTargets) }
+func TestLoginWireLengths(t *testing.T) { testLengths(t, targetsOfLogin) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var messageTargets = []target{
+var targetsOfMessage = []target{
 	{
 		name: "LetterHeader", make: func() message { return new(wire.LetterHeader) },
 		canonical: true, greedy: false,
@@ -251,10 +251,10 @@ var messageTargets = []target{
 	},
 }
 
-func FuzzMessageWire(f *testing.F) { fuzzTargets(f, messageTargets) }
+func FuzzMessageWire(f *testing.F) { fuzzTargets(f, targetsOfMessage) }
 
-func TestMessageWireTruncated(t *testing.T) { testTruncated(t, messageTargets) }
+func TestMessageWireTruncated(t *testing.T) { testTruncated(t, targetsOfMessage) }
 
-func TestMessageWireTrailing(t *testing.T) { testTrailing(t, messageTargets) }
+func TestMessageWireTrailing(t *testing.T) { testTrailing(t, targetsOfMessage) }
 
-func TestMessageWireLengths(t *testing.T) { testLengths(t, messageTargets) }
+func TestMessageWireLengths(t *testing.T) { testLengths(t, targetsOfMessage) }

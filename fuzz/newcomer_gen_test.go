@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var newcomerTargets = []target{
+var targetsOfNewcomer = []target{
 	{
 		name: "KeyAsk", make: func() message { return new(wire.KeyAsk) },
 		canonical: true, greedy: false,
@@ -59,10 +59,10 @@ var newcomerTargets = []target{
 	},
 }
 
-func FuzzNewcomerWire(f *testing.F) { fuzzTargets(f, newcomerTargets) }
+func FuzzNewcomerWire(f *testing.F) { fuzzTargets(f, targetsOfNewcomer) }
 
-func TestNewcomerWireTruncated(t *testing.T) { testTruncated(t, newcomerTargets) }
+func TestNewcomerWireTruncated(t *testing.T) { testTruncated(t, targetsOfNewcomer) }
 
-func TestNewcomerWireTrailing(t *testing.T) { testTrailing(t, newcomerTargets) }
+func TestNewcomerWireTrailing(t *testing.T) { testTrailing(t, targetsOfNewcomer) }
 
-func TestNewcomerWireLengths(t *testing.T) { testLengths(t, newcomerTargets) }
+func TestNewcomerWireLengths(t *testing.T) { testLengths(t, targetsOfNewcomer) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var opaqueTargets = []target{
+var targetsOfOpaque = []target{
 	{
 		name: "OpaqueInput", make: func() message { return new(wire.OpaqueInput) },
 		canonical: true, greedy: false,
@@ -377,10 +377,10 @@ var opaqueTargets = []target{
 	},
 }
 
-func FuzzOpaqueWire(f *testing.F) { fuzzTargets(f, opaqueTargets) }
+func FuzzOpaqueWire(f *testing.F) { fuzzTargets(f, targetsOfOpaque) }
 
-func TestOpaqueWireTruncated(t *testing.T) { testTruncated(t, opaqueTargets) }
+func TestOpaqueWireTruncated(t *testing.T) { testTruncated(t, targetsOfOpaque) }
 
-func TestOpaqueWireTrailing(t *testing.T) { testTrailing(t, opaqueTargets) }
+func TestOpaqueWireTrailing(t *testing.T) { testTrailing(t, targetsOfOpaque) }
 
-func TestOpaqueWireLengths(t *testing.T) { testLengths(t, opaqueTargets) }
+func TestOpaqueWireLengths(t *testing.T) { testLengths(t, targetsOfOpaque) }

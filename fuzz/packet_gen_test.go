@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var packetTargets = []target{
+var targetsOfPacket = []target{
 	{
 		name: "Origin", make: func() message { return new(wire.Origin) },
 		canonical: true, greedy: false,
@@ -34,10 +34,10 @@ var packetTargets = []target{
 	},
 }
 
-func FuzzPacketWire(f *testing.F) { fuzzTargets(f, packetTargets) }
+func FuzzPacketWire(f *testing.F) { fuzzTargets(f, targetsOfPacket) }
 
-func TestPacketWireTruncated(t *testing.T) { testTruncated(t, packetTargets) }
+func TestPacketWireTruncated(t *testing.T) { testTruncated(t, targetsOfPacket) }
 
-func TestPacketWireTrailing(t *testing.T) { testTrailing(t, packetTargets) }
+func TestPacketWireTrailing(t *testing.T) { testTrailing(t, targetsOfPacket) }
 
-func TestPacketWireLengths(t *testing.T) { testLengths(t, packetTargets) }
+func TestPacketWireLengths(t *testing.T) { testLengths(t, targetsOfPacket) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var peerTargets = []target{
+var targetsOfPeer = []target{
 	{
 		name: "P1", make: func() message { return new(wire.P1) },
 		canonical: true, greedy: false,
@@ -82,10 +82,10 @@ var peerTargets = []target{
 	},
 }
 
-func FuzzPeerWire(f *testing.F) { fuzzTargets(f, peerTargets) }
+func FuzzPeerWire(f *testing.F) { fuzzTargets(f, targetsOfPeer) }
 
-func TestPeerWireTruncated(t *testing.T) { testTruncated(t, peerTargets) }
+func TestPeerWireTruncated(t *testing.T) { testTruncated(t, targetsOfPeer) }
 
-func TestPeerWireTrailing(t *testing.T) { testTrailing(t, peerTargets) }
+func TestPeerWireTrailing(t *testing.T) { testTrailing(t, targetsOfPeer) }
 
-func TestPeerWireLengths(t *testing.T) { testLengths(t, peerTargets) }
+func TestPeerWireLengths(t *testing.T) { testLengths(t, targetsOfPeer) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var segmentTargets = []target{
+var targetsOfSegment = []target{
 	{
 		name: "PadSegment", make: func() message { return new(wire.PadSegment) },
 		canonical: true, greedy: true,
@@ -194,10 +194,10 @@ var segmentTargets = []target{
 	},
 }
 
-func FuzzSegmentWire(f *testing.F) { fuzzTargets(f, segmentTargets) }
+func FuzzSegmentWire(f *testing.F) { fuzzTargets(f, targetsOfSegment) }
 
-func TestSegmentWireTruncated(t *testing.T) { testTruncated(t, segmentTargets) }
+func TestSegmentWireTruncated(t *testing.T) { testTruncated(t, targetsOfSegment) }
 
-func TestSegmentWireTrailing(t *testing.T) { testTrailing(t, segmentTargets) }
+func TestSegmentWireTrailing(t *testing.T) { testTrailing(t, targetsOfSegment) }
 
-func TestSegmentWireLengths(t *testing.T) { testLengths(t, segmentTargets) }
+func TestSegmentWireLengths(t *testing.T) { testLengths(t, targetsOfSegment) }

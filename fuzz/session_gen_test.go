@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var sessionTargets = []target{
+var targetsOfSession = []target{
 	{
 		name: "PacketKeyInfo", make: func() message { return new(wire.PacketKeyInfo) },
 		canonical: true, greedy: true,
@@ -75,10 +75,10 @@ var sessionTargets = []target{
 	},
 }
 
-func FuzzSessionWire(f *testing.F) { fuzzTargets(f, sessionTargets) }
+func FuzzSessionWire(f *testing.F) { fuzzTargets(f, targetsOfSession) }
 
-func TestSessionWireTruncated(t *testing.T) { testTruncated(t, sessionTargets) }
+func TestSessionWireTruncated(t *testing.T) { testTruncated(t, targetsOfSession) }
 
-func TestSessionWireTrailing(t *testing.T) { testTrailing(t, sessionTargets) }
+func TestSessionWireTrailing(t *testing.T) { testTrailing(t, targetsOfSession) }
 
-func TestSessionWireLengths(t *testing.T) { testLengths(t, sessionTargets) }
+func TestSessionWireLengths(t *testing.T) { testLengths(t, targetsOfSession) }

@@ -8,7 +8,7 @@ import (
 	"sotto/wire"
 )
 
-var storeTargets = []target{
+var targetsOfStore = []target{
 	{
 		name: "StorePutUser", make: func() message { return new(wire.StorePutUser) },
 		canonical: true, greedy: false,
@@ -144,10 +144,10 @@ var storeTargets = []target{
 	},
 }
 
-func FuzzStoreWire(f *testing.F) { fuzzTargets(f, storeTargets) }
+func FuzzStoreWire(f *testing.F) { fuzzTargets(f, targetsOfStore) }
 
-func TestStoreWireTruncated(t *testing.T) { testTruncated(t, storeTargets) }
+func TestStoreWireTruncated(t *testing.T) { testTruncated(t, targetsOfStore) }
 
-func TestStoreWireTrailing(t *testing.T) { testTrailing(t, storeTargets) }
+func TestStoreWireTrailing(t *testing.T) { testTrailing(t, targetsOfStore) }
 
-func TestStoreWireLengths(t *testing.T) { testLengths(t, storeTargets) }
+func TestStoreWireLengths(t *testing.T) { testLengths(t, targetsOfStore) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var bgpTargets = []target{
+var targetsOfBgp = []target{
 	{
 		name: "BgpMessage", make: func() message { return new(examples.BgpMessage) },
 		canonical: false, greedy: false,
@@ -116,10 +116,10 @@ var bgpTargets = []target{
 	},
 }
 
-func FuzzBgpWire(f *testing.F) { fuzzTargets(f, bgpTargets) }
+func FuzzBgpWire(f *testing.F) { fuzzTargets(f, targetsOfBgp) }
 
-func TestBgpWireTruncated(t *testing.T) { testTruncated(t, bgpTargets) }
+func TestBgpWireTruncated(t *testing.T) { testTruncated(t, targetsOfBgp) }
 
-func TestBgpWireTrailing(t *testing.T) { testTrailing(t, bgpTargets) }
+func TestBgpWireTrailing(t *testing.T) { testTrailing(t, targetsOfBgp) }
 
-func TestBgpWireLengths(t *testing.T) { testLengths(t, bgpTargets) }
+func TestBgpWireLengths(t *testing.T) { testLengths(t, targetsOfBgp) }

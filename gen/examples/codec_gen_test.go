@@ -312,4 +312,4 @@ func testLengths(t *testing.T, targets []target) {
 }
 
 // allTargets holds the types of all sources.
-var allTargets = [][]target{bgpTargets, dhcpTargets, dnsTargets, hciTargets, ipTargets, ntpTargets, originalTargets, pngTargets, quicTargets, tlsTargets, wireguardTargets}
+var allTargets = [][]target{targetsOfBgp, targetsOfDhcp, targetsOfDns, targetsOfHci, targetsOfIp, targetsOfNtp, targetsOfOriginal, targetsOfPng, targetsOfQuic, targetsOfTls, targetsOfWireguard}

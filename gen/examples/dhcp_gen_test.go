@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var dhcpTargets = []target{
+var targetsOfDhcp = []target{
 	{
 		name: "DhcpMessage", make: func() message { return new(examples.DhcpMessage) },
 		canonical: true, greedy: true,
@@ -48,10 +48,10 @@ var dhcpTargets = []target{
 	},
 }
 
-func FuzzDhcpWire(f *testing.F) { fuzzTargets(f, dhcpTargets) }
+func FuzzDhcpWire(f *testing.F) { fuzzTargets(f, targetsOfDhcp) }
 
-func TestDhcpWireTruncated(t *testing.T) { testTruncated(t, dhcpTargets) }
+func TestDhcpWireTruncated(t *testing.T) { testTruncated(t, targetsOfDhcp) }
 
-func TestDhcpWireTrailing(t *testing.T) { testTrailing(t, dhcpTargets) }
+func TestDhcpWireTrailing(t *testing.T) { testTrailing(t, targetsOfDhcp) }
 
-func TestDhcpWireLengths(t *testing.T) { testLengths(t, dhcpTargets) }
+func TestDhcpWireLengths(t *testing.T) { testLengths(t, targetsOfDhcp) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var dnsTargets = []target{
+var targetsOfDns = []target{
 	{
 		name: "DnsMessage", make: func() message { return new(examples.DnsMessage) },
 		canonical: true, greedy: false,
@@ -67,10 +67,10 @@ var dnsTargets = []target{
 	},
 }
 
-func FuzzDnsWire(f *testing.F) { fuzzTargets(f, dnsTargets) }
+func FuzzDnsWire(f *testing.F) { fuzzTargets(f, targetsOfDns) }
 
-func TestDnsWireTruncated(t *testing.T) { testTruncated(t, dnsTargets) }
+func TestDnsWireTruncated(t *testing.T) { testTruncated(t, targetsOfDns) }
 
-func TestDnsWireTrailing(t *testing.T) { testTrailing(t, dnsTargets) }
+func TestDnsWireTrailing(t *testing.T) { testTrailing(t, targetsOfDns) }
 
-func TestDnsWireLengths(t *testing.T) { testLengths(t, dnsTargets) }
+func TestDnsWireLengths(t *testing.T) { testLengths(t, targetsOfDns) }

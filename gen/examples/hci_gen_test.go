@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var hciTargets = []target{
+var targetsOfHci = []target{
 	{
 		name: "HciEvent", make: func() message { return new(examples.HciEvent) },
 		canonical: true, greedy: false,
@@ -63,10 +63,10 @@ var hciTargets = []target{
 	},
 }
 
-func FuzzHciWire(f *testing.F) { fuzzTargets(f, hciTargets) }
+func FuzzHciWire(f *testing.F) { fuzzTargets(f, targetsOfHci) }
 
-func TestHciWireTruncated(t *testing.T) { testTruncated(t, hciTargets) }
+func TestHciWireTruncated(t *testing.T) { testTruncated(t, targetsOfHci) }
 
-func TestHciWireTrailing(t *testing.T) { testTrailing(t, hciTargets) }
+func TestHciWireTrailing(t *testing.T) { testTrailing(t, targetsOfHci) }
 
-func TestHciWireLengths(t *testing.T) { testLengths(t, hciTargets) }
+func TestHciWireLengths(t *testing.T) { testLengths(t, targetsOfHci) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var ipTargets = []target{
+var targetsOfIp = []target{
 	{
 		name: "Ipv4Packet", make: func() message { return new(examples.Ipv4Packet) },
 		canonical: true, greedy: false,
@@ -102,10 +102,10 @@ var ipTargets = []target{
 	},
 }
 
-func FuzzIpWire(f *testing.F) { fuzzTargets(f, ipTargets) }
+func FuzzIpWire(f *testing.F) { fuzzTargets(f, targetsOfIp) }
 
-func TestIpWireTruncated(t *testing.T) { testTruncated(t, ipTargets) }
+func TestIpWireTruncated(t *testing.T) { testTruncated(t, targetsOfIp) }
 
-func TestIpWireTrailing(t *testing.T) { testTrailing(t, ipTargets) }
+func TestIpWireTrailing(t *testing.T) { testTrailing(t, targetsOfIp) }
 
-func TestIpWireLengths(t *testing.T) { testLengths(t, ipTargets) }
+func TestIpWireLengths(t *testing.T) { testLengths(t, targetsOfIp) }

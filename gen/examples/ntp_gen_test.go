@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var ntpTargets = []target{
+var targetsOfNtp = []target{
 	{
 		name: "NtpPacket", make: func() message { return new(examples.NtpPacket) },
 		canonical: true, greedy: false,
@@ -41,10 +41,10 @@ var ntpTargets = []target{
 	},
 }
 
-func FuzzNtpWire(f *testing.F) { fuzzTargets(f, ntpTargets) }
+func FuzzNtpWire(f *testing.F) { fuzzTargets(f, targetsOfNtp) }
 
-func TestNtpWireTruncated(t *testing.T) { testTruncated(t, ntpTargets) }
+func TestNtpWireTruncated(t *testing.T) { testTruncated(t, targetsOfNtp) }
 
-func TestNtpWireTrailing(t *testing.T) { testTrailing(t, ntpTargets) }
+func TestNtpWireTrailing(t *testing.T) { testTrailing(t, targetsOfNtp) }
 
-func TestNtpWireLengths(t *testing.T) { testLengths(t, ntpTargets) }
+func TestNtpWireLengths(t *testing.T) { testLengths(t, targetsOfNtp) }

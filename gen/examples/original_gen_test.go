@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var originalTargets = []target{
+var targetsOfOriginal = []target{
 	{
 		name: "OriginalPacket", make: func() message { return new(examples.OriginalPacket) },
 		canonical: true, greedy: false,
@@ -31,10 +31,10 @@ var originalTargets = []target{
 	},
 }
 
-func FuzzOriginalWire(f *testing.F) { fuzzTargets(f, originalTargets) }
+func FuzzOriginalWire(f *testing.F) { fuzzTargets(f, targetsOfOriginal) }
 
-func TestOriginalWireTruncated(t *testing.T) { testTruncated(t, originalTargets) }
+func TestOriginalWireTruncated(t *testing.T) { testTruncated(t, targetsOfOriginal) }
 
-func TestOriginalWireTrailing(t *testing.T) { testTrailing(t, originalTargets) }
+func TestOriginalWireTrailing(t *testing.T) { testTrailing(t, targetsOfOriginal) }
 
-func TestOriginalWireLengths(t *testing.T) { testLengths(t, originalTargets) }
+func TestOriginalWireLengths(t *testing.T) { testLengths(t, targetsOfOriginal) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var pngTargets = []target{
+var targetsOfPng = []target{
 	{
 		name: "PngFile", make: func() message { return new(examples.PngFile) },
 		canonical: true, greedy: true,
@@ -38,10 +38,10 @@ var pngTargets = []target{
 	},
 }
 
-func FuzzPngWire(f *testing.F) { fuzzTargets(f, pngTargets) }
+func FuzzPngWire(f *testing.F) { fuzzTargets(f, targetsOfPng) }
 
-func TestPngWireTruncated(t *testing.T) { testTruncated(t, pngTargets) }
+func TestPngWireTruncated(t *testing.T) { testTruncated(t, targetsOfPng) }
 
-func TestPngWireTrailing(t *testing.T) { testTrailing(t, pngTargets) }
+func TestPngWireTrailing(t *testing.T) { testTrailing(t, targetsOfPng) }
 
-func TestPngWireLengths(t *testing.T) { testLengths(t, pngTargets) }
+func TestPngWireLengths(t *testing.T) { testLengths(t, targetsOfPng) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var quicTargets = []target{
+var targetsOfQuic = []target{
 	{
 		name: "QuicLong", make: func() message { return new(examples.QuicLong) },
 		canonical: true, greedy: true,
@@ -73,10 +73,10 @@ var quicTargets = []target{
 	},
 }
 
-func FuzzQuicWire(f *testing.F) { fuzzTargets(f, quicTargets) }
+func FuzzQuicWire(f *testing.F) { fuzzTargets(f, targetsOfQuic) }
 
-func TestQuicWireTruncated(t *testing.T) { testTruncated(t, quicTargets) }
+func TestQuicWireTruncated(t *testing.T) { testTruncated(t, targetsOfQuic) }
 
-func TestQuicWireTrailing(t *testing.T) { testTrailing(t, quicTargets) }
+func TestQuicWireTrailing(t *testing.T) { testTrailing(t, targetsOfQuic) }
 
-func TestQuicWireLengths(t *testing.T) { testLengths(t, quicTargets) }
+func TestQuicWireLengths(t *testing.T) { testLengths(t, targetsOfQuic) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var tlsTargets = []target{
+var targetsOfTls = []target{
 	{
 		name: "TlsRecord", make: func() message { return new(examples.TlsRecord) },
 		canonical: true, greedy: false,
@@ -121,10 +121,10 @@ var tlsTargets = []target{
 	},
 }
 
-func FuzzTlsWire(f *testing.F) { fuzzTargets(f, tlsTargets) }
+func FuzzTlsWire(f *testing.F) { fuzzTargets(f, targetsOfTls) }
 
-func TestTlsWireTruncated(t *testing.T) { testTruncated(t, tlsTargets) }
+func TestTlsWireTruncated(t *testing.T) { testTruncated(t, targetsOfTls) }
 
-func TestTlsWireTrailing(t *testing.T) { testTrailing(t, tlsTargets) }
+func TestTlsWireTrailing(t *testing.T) { testTrailing(t, targetsOfTls) }
 
-func TestTlsWireLengths(t *testing.T) { testLengths(t, tlsTargets) }
+func TestTlsWireLengths(t *testing.T) { testLengths(t, targetsOfTls) }

@@ -8,7 +8,7 @@ import (
 	"sotto/gen/examples"
 )
 
-var wireguardTargets = []target{
+var targetsOfWireguard = []target{
 	{
 		name: "WireguardMessage", make: func() message { return new(examples.WireguardMessage) },
 		canonical: true, greedy: true,
@@ -96,10 +96,10 @@ var wireguardTargets = []target{
 	},
 }
 
-func FuzzWireguardWire(f *testing.F) { fuzzTargets(f, wireguardTargets) }
+func FuzzWireguardWire(f *testing.F) { fuzzTargets(f, targetsOfWireguard) }
 
-func TestWireguardWireTruncated(t *testing.T) { testTruncated(t, wireguardTargets) }
+func TestWireguardWireTruncated(t *testing.T) { testTruncated(t, targetsOfWireguard) }
 
-func TestWireguardWireTrailing(t *testing.T) { testTrailing(t, wireguardTargets) }
+func TestWireguardWireTrailing(t *testing.T) { testTrailing(t, targetsOfWireguard) }
 
-func TestWireguardWireLengths(t *testing.T) { testLengths(t, wireguardTargets) }
+func TestWireguardWireLengths(t *testing.T) { testLengths(t, targetsOfWireguard) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"go/format"
 	"path"
+	"slices"
 	"strings"
 
 	"sotto/gen/backend/gocode"
@@ -28,8 +29,13 @@ type File struct {
 func Generate(p *types.Program, pkg, codecs, runtime string) ([]File, error) {
 	var names, tables []string
 	var out []File
+	taken := map[string]string{}
 	for _, f := range p.Files {
 		names = append(names, path.Base(f.Name))
+		if other, ok := taken[table(f)]; ok {
+			return nil, fmt.Errorf("the tests of %s and %s would both be called Fuzz%sWire", other, f.Name, title(base(f)))
+		}
+		taken[table(f)] = f.Name
 		text, err := file(f, pkg, codecs)
 		if err != nil {
 			return nil, err
@@ -46,14 +52,21 @@ func Generate(p *types.Program, pkg, codecs, runtime string) ([]File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fuzzcode: %w", err)
 	}
-	return append(out, File{"codec_gen_test.go", text}), nil
+	return append(out, File{engineFile(p), text}), nil
 }
 
-// table names the variable that holds the types of a source.
-func table(f *types.File) string {
-	name := title(base(f))
-	return strings.ToLower(name[:1]) + name[1:] + "Targets"
+// engineFile names the file with what all tests share, as no source is called.
+func engineFile(p *types.Program) string {
+	name := "codec"
+	for slices.ContainsFunc(p.Files, func(f *types.File) bool { return base(f) == name }) {
+		name += "_tests"
+	}
+	return name + "_gen_test.go"
 }
+
+// table names the variable that holds the types of a source. Nothing in the engine
+// begins like it.
+func table(f *types.File) string { return "targetsOf" + title(base(f)) }
 
 func base(f *types.File) string { return strings.TrimSuffix(path.Base(f.Name), ".wire") }
 

@@ -1,6 +1,8 @@
 package fuzzcode_test
 
 import (
+	"fmt"
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"strings"
@@ -54,9 +56,65 @@ func TestGenerate(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, text["two-words_gen_test.go"])
 		}
 	}
-	for _, want := range []string{"package mine", `"example.com/runtime"`, "var allTargets = [][]target{twoWordsTargets}"} {
+	for _, want := range []string{"package mine", `"example.com/runtime"`, "var allTargets = [][]target{targetsOfTwoWords}"} {
 		if !strings.Contains(text["codec_gen_test.go"], want) {
 			t.Errorf("no %s in the engine", want)
 		}
+	}
+}
+
+// A source may be called as anything in the engine is.
+func TestNames(t *testing.T) {
+	var errs diag.List
+	var sources []*syntax.File
+	for i, name := range []string{"all", "fuzz", "check", "codec", "codec_tests", "target", "3d"} {
+		text := fmt.Sprintf("struct { uint8 a; } M%d;", i)
+		sources = append(sources, syntax.Parse(&diag.Source{Name: name + ".wire", Text: text}, &errs))
+	}
+	files, err := fuzzcode.Generate(types.Check(sources, &errs), "mine", "example.com/codecs", "example.com/runtime")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]string{}
+	for _, f := range files {
+		if seen[f.Name] != "" {
+			t.Errorf("two files are called %s", f.Name)
+		}
+		seen[f.Name] = f.Name
+		tree, err := parser.ParseFile(token.NewFileSet(), f.Name, f.Text, parser.AllErrors)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range tree.Decls {
+			var names []string
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				if d.Recv == nil {
+					names = append(names, d.Name.Name)
+				}
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					switch spec := spec.(type) {
+					case *ast.TypeSpec:
+						names = append(names, spec.Name.Name)
+					case *ast.ValueSpec:
+						names = append(names, spec.Names[0].Name)
+					}
+				}
+			}
+			for _, name := range names {
+				if old := seen[name]; old != "" {
+					t.Errorf("%s is declared in %s and in %s", name, old, f.Name)
+				}
+				seen[name] = f.Name
+			}
+		}
+	}
+
+	_, err = fuzzcode.Generate(types.Check([]*syntax.File{
+		syntax.Parse(&diag.Source{Name: "a-b.wire"}, &errs), syntax.Parse(&diag.Source{Name: "a_b.wire"}, &errs),
+	}, &errs), "mine", "example.com/codecs", "example.com/runtime")
+	if err == nil || !strings.Contains(err.Error(), "a-b.wire and a_b.wire would both be called FuzzABWire") {
+		t.Errorf("got %v", err)
 	}
 }
