@@ -58,6 +58,7 @@ decoder and encoder refuse them.
 	@utf8 name<1..32>;            text, checked to be UTF-8        string
 	T x<0..2^16-1>;  T x[32];     elements of any type; the lengths count bytes
 	T x{3};  T x{0..5};           the lengths count elements
+	T x{0..5 : varint};           the number of them in front is of another type
 
 The ceiling of <a..b> sets the width of the length in front: one byte up to 255, two up
 to 65535 and so on. As in the RFCs, lengths count bytes: "uint32 x[4]" is one number,
@@ -224,7 +225,7 @@ each type whether that holds, its sizes, the multiple and the depth.
 	Member = Field | Select | "@pad" "(" Expr ")" ";" | "@lsb" "(" Expr ")" "{" { Field } "}" [ ";" ] .
 	Field  = { Attr } Type [ Name [ Vector ] ] [ "=" Expr ] { Attr } ";" .
 	Type   = Name [ "<" Type ">" ] | "struct" "{" { Member } "}" .
-	Vector = "[" ( ".." | Expr ) "]" | "{" Expr [ ".." Expr ] "}"
+	Vector = "[" ( ".." | Expr ) "]" | "{" Expr [ ".." Expr [ ":" Type ] ] "}"
 	       | "<" ( "V" | Expr ".." Expr [ ":" Type ] ) ">" .
 	Select = "select" "(" Name { Name } { "." Name } ")" "{" { Arm } "}" [ Name ] ";" .
 	Arm    = ( "case" Expr { "," Expr } | "default" ) ":" { Field | Select } .

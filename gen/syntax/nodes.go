@@ -103,7 +103,7 @@ type Type struct {
 	Members []Member // of it
 }
 
-// Vector = "[" ( ".." | Expr ) "]" | "{" Expr [ ".." Expr ] "}" | "<" ( "V" | Expr [ ".." Expr ] [ ":" Type ] ) ">" .
+// Vector = "[" ( ".." | Expr ) "]" | "{" Expr [ ".." Expr [ ":" Type ] ] "}" | "<" ( "V" | Expr ".." Expr [ ":" Type ] ) ">" .
 type Vector struct {
 	Open     string // "[", "{" or "<"
 	Greedy   bool   // [..]

@@ -418,10 +418,10 @@ func (p *parser) vector() *Vector {
 		v.Min = p.expr()
 		if !open.is("[") && p.accept("..") {
 			v.Max = p.expr()
-		}
-		if open.is("<") && p.accept(":") {
-			t := p.typ()
-			v.Prefix = &t
+			if p.accept(":") {
+				t := p.typ()
+				v.Prefix = &t
+			}
 		}
 	}
 	v.Span = open.Span.To(p.expect(closing, "after the length").Span)

@@ -241,13 +241,18 @@ func (c *checker) value(sc *scope, f *Field, x syntax.Expr) {
 		}
 		f.Const.Number = n
 	case *Enum:
-		if n, ok := x.(*syntax.NameExpr); ok && len(n.Parts) == 1 {
-			if v := t.Find(n.Parts[0].Name); v != nil && v.Value == v.Last {
-				f.Const.Number = v.Value
+		if n, ok := x.(*syntax.NameExpr); ok {
+			if name, ok := valueName(t, n); ok {
+				switch v := t.Find(name); {
+				case v == nil:
+					c.errs.Add(diag.BadLabel, x.Where(), "%s has no value %s", t.Name, name).Note(t.Span, "it is declared here")
+				case v.Value != v.Last:
+					c.errs.Add(diag.BadLabel, x.Where(), "%s of %s is several values", name, t.Name).Note(v.Span, "it is declared here")
+				default:
+					f.Const.Number = v.Value
+				}
 				return
 			}
-			c.errs.Add(diag.BadLabel, x.Where(), "%s has no value %s", t.Name, n.Parts[0].Name).Note(t.Span, "it is declared here")
-			return
 		}
 		n, ok := c.number(x)
 		if ok && t.Int.Bits < 64 && n>>t.Int.Bits != 0 {

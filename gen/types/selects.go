@@ -139,13 +139,15 @@ func (c *checker) defaultArm(sc *scope, a *Arm, m *syntax.Arm) {
 
 // label resolves the label of a case.
 func (c *checker) label(s *Select, x syntax.Expr) *EnumValue {
-	if n, ok := x.(*syntax.NameExpr); ok && s.Enum != nil && len(n.Parts) == 1 {
-		v := s.Enum.Find(n.Parts[0].Name)
-		if v == nil {
-			c.errs.Add(diag.BadLabel, n.Span, "%s has no value %s", s.Enum.Name, n.Parts[0].Name).
-				Note(s.Enum.Span, "%s is declared here", s.Enum.Name)
+	if n, ok := x.(*syntax.NameExpr); ok && s.Enum != nil {
+		if name, ok := valueName(s.Enum, n); ok {
+			v := s.Enum.Find(name)
+			if v == nil {
+				c.errs.Add(diag.BadLabel, n.Span, "%s has no value %s", s.Enum.Name, name).
+					Note(s.Enum.Span, "%s is declared here", s.Enum.Name)
+			}
+			return v
 		}
-		return v
 	}
 	n, ok := c.number(x)
 	if !ok {
@@ -156,6 +158,18 @@ func (c *checker) label(s *Select, x syntax.Expr) *EnumValue {
 		return nil
 	}
 	return &EnumValue{Name: "", Value: n, Last: n, Span: x.Where()}
+}
+
+// valueName returns what x calls a value of the enum: blue, or Color.blue where that
+// says more than it must (RFC 8446 section 3.5).
+func valueName(e *Enum, x *syntax.NameExpr) (string, bool) {
+	switch {
+	case len(x.Parts) == 1:
+		return x.Parts[0].Name, true
+	case len(x.Parts) == 2 && x.Parts[0].Name == e.Name:
+		return x.Parts[1].Name, true
+	}
+	return "", false
 }
 
 func labelName(v *EnumValue) string {

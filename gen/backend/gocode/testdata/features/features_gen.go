@@ -1072,6 +1072,8 @@ type Vectors struct {
 	Leb     []byte
 	Sixteen []byte
 	Counted []byte
+	Tally   []uint16
+	Few     []uint32
 	Pair    [2]uint16
 	Three   [3]uint32
 	Wides   []Wide
@@ -1080,7 +1082,7 @@ type Vectors struct {
 
 // Size returns how many bytes AppendBinary appends.
 func (m *Vectors) Size() int {
-	return 16 + 1 + len(m.Short) + 2 + len(m.Long) + 3 + len(m.Huge) + 4 + len(m.Four) + codec.VarintSize(uint64(len(m.Mls))) + len(m.Mls) + codec.VarintSize(uint64(len(m.Other))) + len(m.Other) + codec.LEB128Size(uint64(len(m.Leb))) + len(m.Leb) + 2 + len(m.Sixteen) + 1 + len(m.Counted) + 1 + 2*len(m.Wides) + codec.VarintSize(uint64(4*len(m.Words))) + 4*len(m.Words)
+	return 16 + 1 + len(m.Short) + 2 + len(m.Long) + 3 + len(m.Huge) + 4 + len(m.Four) + codec.VarintSize(uint64(len(m.Mls))) + len(m.Mls) + codec.VarintSize(uint64(len(m.Other))) + len(m.Other) + codec.LEB128Size(uint64(len(m.Leb))) + len(m.Leb) + 2 + len(m.Sixteen) + 1 + len(m.Counted) + codec.VarintSize(uint64(len(m.Tally))) + 2*len(m.Tally) + 2 + 3*len(m.Few) + 1 + 2*len(m.Wides) + codec.VarintSize(uint64(4*len(m.Words))) + 4*len(m.Words)
 }
 
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
@@ -1150,6 +1152,26 @@ func (m *Vectors) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Counted)))
 	b = append(b, m.Counted...)
+	if len(m.Tally) > 300 {
+		return b[:start], codec.Above("Vectors", "tally", len(b)-start, uint64(len(m.Tally)), 300)
+	}
+	b = codec.AppendVarint(b, uint64(len(m.Tally)))
+	for _, v := range m.Tally {
+		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	if len(m.Few) < 1 {
+		return b[:start], codec.Below("Vectors", "few", len(b)-start, uint64(len(m.Few)), 1)
+	}
+	if len(m.Few) > 9 {
+		return b[:start], codec.Above("Vectors", "few", len(b)-start, uint64(len(m.Few)), 9)
+	}
+	b = binary.LittleEndian.AppendUint16(b, uint16(len(m.Few)))
+	for i2 := range m.Few {
+		if m.Few[i2]>>24 != 0 {
+			return b[:start], codec.Above("Vectors", codec.Index("few", i2), len(b)-start, uint64(m.Few[i2]), 16777215)
+		}
+		b = append(b, byte(m.Few[i2]>>16), byte(m.Few[i2]>>8), byte(m.Few[i2]))
+	}
 	for i := range m.Three {
 		if m.Three[i]>>24 != 0 {
 			return b[:start], codec.Above("Vectors", codec.Index("three", i), len(b)-start+4, uint64(m.Three[i]), 16777215)
@@ -1297,6 +1319,47 @@ func (m *Vectors) Decode(b []byte) (int, error) {
 	}
 	m.Counted = b[1 : 1+n : 1+n]
 	b = b[1+n:]
+	k, n = codec.Varint(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("Vectors", "tally", len(in)-len(b), len(b), n)
+	}
+	if k > 300 {
+		return 0, codec.Above("Vectors", "tally", len(in)-len(b), uint64(k), 300)
+	}
+	count := k
+	b = b[n:]
+	list := m.Tally[:0]
+	for range count {
+		list = codec.Extend(list)
+		if len(b) < 2 {
+			return 0, codec.Short("Vectors", codec.Index("tally", len(list)-1), len(in)-len(b), len(b), 2)
+		}
+		list[len(list)-1] = binary.BigEndian.Uint16(b[0:2])
+		b = b[2:]
+	}
+	m.Tally = list
+	if len(b) < 2 {
+		return 0, codec.Short("Vectors", "few", len(in)-len(b), len(b), 2)
+	}
+	n = int(binary.LittleEndian.Uint16(b[0:2]))
+	if n < 1 {
+		return 0, codec.Below("Vectors", "few", len(in)-len(b), uint64(n), 1)
+	}
+	if n > 9 {
+		return 0, codec.Above("Vectors", "few", len(in)-len(b), uint64(n), 9)
+	}
+	count2 := n
+	b = b[2:]
+	list2 := m.Few[:0]
+	for range count2 {
+		list2 = codec.Extend(list2)
+		if len(b) < 3 {
+			return 0, codec.Short("Vectors", codec.Index("few", len(list2)-1), len(in)-len(b), len(b), 3)
+		}
+		list2[len(list2)-1] = uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
+		b = b[3:]
+	}
+	m.Few = list2
 	if len(b) < 13 {
 		return 0, m.explain(b, len(in)-len(b))
 	}
@@ -1386,40 +1449,58 @@ func (m *Vectors) appendText(b []byte) []byte {
 	b = codec.AppendBytes(b, m.Sixteen)
 	b = append(b, ", counted: "...)
 	b = codec.AppendBytes(b, m.Counted)
-	b = append(b, ", pair: "...)
+	b = append(b, ", tally: "...)
 	b = append(b, '[')
-	for i := range m.Pair {
+	for i := range m.Tally {
 		if i > 0 {
 			b = append(b, ' ')
 		}
-		b = codec.AppendUint(b, uint64(m.Pair[i]))
+		b = codec.AppendUint(b, uint64(m.Tally[i]))
+	}
+	b = append(b, ']')
+	b = append(b, ", few: "...)
+	b = append(b, '[')
+	for i2 := range m.Few {
+		if i2 > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, uint64(m.Few[i2]))
+	}
+	b = append(b, ']')
+	b = append(b, ", pair: "...)
+	b = append(b, '[')
+	for i3 := range m.Pair {
+		if i3 > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, uint64(m.Pair[i3]))
 	}
 	b = append(b, ']')
 	b = append(b, ", three: "...)
 	b = append(b, '[')
-	for i2 := range m.Three {
-		if i2 > 0 {
+	for i4 := range m.Three {
+		if i4 > 0 {
 			b = append(b, ' ')
 		}
-		b = codec.AppendUint(b, uint64(m.Three[i2]))
+		b = codec.AppendUint(b, uint64(m.Three[i4]))
 	}
 	b = append(b, ']')
 	b = append(b, ", wides: "...)
 	b = append(b, '[')
-	for i3 := range m.Wides {
-		if i3 > 0 {
+	for i5 := range m.Wides {
+		if i5 > 0 {
 			b = append(b, ' ')
 		}
-		b = append(b, m.Wides[i3].String()...)
+		b = append(b, m.Wides[i5].String()...)
 	}
 	b = append(b, ']')
 	b = append(b, ", words: "...)
 	b = append(b, '[')
-	for i4 := range m.Words {
-		if i4 > 0 {
+	for i6 := range m.Words {
+		if i6 > 0 {
 			b = append(b, ' ')
 		}
-		b = codec.AppendUint(b, uint64(m.Words[i4]))
+		b = codec.AppendUint(b, uint64(m.Words[i6]))
 	}
 	b = append(b, ']')
 	return append(b, '}')
@@ -1519,6 +1600,7 @@ type Lists struct {
 	Room    []Item
 	Ints    [2]Ints
 	Numbers []uint64
+	Tally   []Item
 	Maybe   []*uint16
 }
 
@@ -1544,10 +1626,14 @@ func (m *Lists) Size() int {
 	for i5 := range m.Numbers {
 		n += codec.VarintSize(m.Numbers[i5])
 	}
+	n += codec.LEB128Size(uint64(len(m.Tally)))
+	for i6 := range m.Tally {
+		n += m.Tally[i6].Size()
+	}
 	n += 1
-	for i6 := range m.Maybe {
+	for i7 := range m.Maybe {
 		n++
-		if m.Maybe[i6] != nil {
+		if m.Maybe[i7] != nil {
 			n += 2
 		}
 	}
@@ -1636,14 +1722,23 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 		}
 		b = codec.AppendVarint(b, m.Numbers[i8])
 	}
+	if len(m.Tally) > 5 {
+		return b[:start], codec.Above("Lists", "tally", len(b)-start, uint64(len(m.Tally)), 5)
+	}
+	b = codec.AppendLEB128(b, uint64(len(m.Tally)))
+	for i9 := range m.Tally {
+		if b, err = m.Tally[i9].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("tally", i9), len(b)-start)
+		}
+	}
 	at3 := len(b)
 	b = append(b, 0)
-	for i9 := range m.Maybe {
-		if m.Maybe[i9] == nil {
+	for i10 := range m.Maybe {
+		if m.Maybe[i10] == nil {
 			b = append(b, 0)
 		} else {
 			b = append(b, 1)
-			b = binary.BigEndian.AppendUint16(b, (*m.Maybe[i9]))
+			b = binary.BigEndian.AppendUint16(b, (*m.Maybe[i10]))
 		}
 	}
 	n2 := len(b) - at3 - 1
@@ -1778,6 +1873,25 @@ func (m *Lists) Decode(b []byte) (int, error) {
 		b = b[n:]
 	}
 	m.Numbers = list5
+	k, n = codec.LEB128(b)
+	if n <= 0 || n != codec.LEB128Size(k) {
+		return 0, codec.BadVarint("Lists", "tally", len(in)-len(b), len(b), n)
+	}
+	if k > 5 {
+		return 0, codec.Above("Lists", "tally", len(in)-len(b), uint64(k), 5)
+	}
+	count3 := k
+	b = b[n:]
+	list6 := m.Tally[:0]
+	for range count3 {
+		list6 = codec.Extend(list6)
+		n, err := list6[len(list6)-1].Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Lists", codec.Index("tally", len(list6)-1), len(in)-len(b))
+		}
+		b = b[n:]
+	}
+	m.Tally = list6
 	if len(b) < 1 {
 		return 0, codec.Short("Lists", "maybe", len(in)-len(b), len(b), 1)
 	}
@@ -1790,29 +1904,29 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	}
 	rest4 := b[1 : 1+n]
 	b = b[1+n:]
-	list6 := m.Maybe[:0]
+	list7 := m.Maybe[:0]
 	for len(rest4) > 0 {
-		list6 = codec.Extend(list6)
+		list7 = codec.Extend(list7)
 		if len(rest4) < 1 {
-			return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 1))
+			return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list7)-1), len(in)-len(b)-len(rest4), len(rest4), 1))
 		}
 		switch rest4[0] {
 		case 0:
-			list6[len(list6)-1] = nil
+			list7[len(list7)-1] = nil
 			rest4 = rest4[1:]
 		case 1:
 			rest4 = rest4[1:]
-			list6[len(list6)-1] = new(uint16)
+			list7[len(list7)-1] = new(uint16)
 			if len(rest4) < 2 {
-				return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), len(rest4), 2))
+				return 0, codec.Inside(codec.Short("Lists", codec.Index("maybe", len(list7)-1), len(in)-len(b)-len(rest4), len(rest4), 2))
 			}
-			(*list6[len(list6)-1]) = binary.BigEndian.Uint16(rest4[0:2])
+			(*list7[len(list7)-1]) = binary.BigEndian.Uint16(rest4[0:2])
 			rest4 = rest4[2:]
 		default:
-			return 0, codec.Above("Lists", codec.Index("maybe", len(list6)-1), len(in)-len(b)-len(rest4), uint64(rest4[0]), 1)
+			return 0, codec.Above("Lists", codec.Index("maybe", len(list7)-1), len(in)-len(b)-len(rest4), uint64(rest4[0]), 1)
 		}
 	}
-	m.Maybe = list6
+	m.Maybe = list7
 	return len(in) - len(b), nil
 }
 
@@ -1884,16 +1998,25 @@ func (m *Lists) appendText(b []byte) []byte {
 		b = codec.AppendUint(b, m.Numbers[i7])
 	}
 	b = append(b, ']')
-	b = append(b, ", maybe: "...)
+	b = append(b, ", tally: "...)
 	b = append(b, '[')
-	for i8 := range m.Maybe {
+	for i8 := range m.Tally {
 		if i8 > 0 {
 			b = append(b, ' ')
 		}
-		if m.Maybe[i8] == nil {
+		b = m.Tally[i8].appendText(b)
+	}
+	b = append(b, ']')
+	b = append(b, ", maybe: "...)
+	b = append(b, '[')
+	for i9 := range m.Maybe {
+		if i9 > 0 {
+			b = append(b, ' ')
+		}
+		if m.Maybe[i9] == nil {
 			b = append(b, "none"...)
 		} else {
-			b = codec.AppendUint(b, uint64((*m.Maybe[i8])))
+			b = codec.AppendUint(b, uint64((*m.Maybe[i9])))
 		}
 	}
 	b = append(b, ']')
