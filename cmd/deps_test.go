@@ -44,7 +44,8 @@ gen/examples:        wire/codec !os !net !reflect
 
 node/keys:           wire wire/codec !net !os
 node/session:        wire wire/codec node/keys !net !os !sync
-node/login:          wire wire/codec node/keys node/session !net !os
+node/login/puzzle:   wire wire/codec node/keys !net !os
+node/login:          wire wire/codec node/keys node/session node/login/puzzle !net !os
 node/envelope:       wire wire/codec node/keys !net !os !sync
 node/directory:      wire wire/codec node/keys !net !os !sync
 node/simnet:         -
@@ -54,11 +55,11 @@ node/chat:           wire wire/codec node/transport !net !os
 node/store:          wire wire/codec
 node/client/profile: wire wire/codec node/store
 node/server:         wire wire/codec node/keys node/session node/login node/directory node/internet node/transport node/chat node/store
-node/client:         wire wire/codec node/keys node/session node/login node/envelope node/directory node/internet node/transport node/chat node/client/profile
+node/client:         wire wire/codec node/keys node/session node/login node/login/puzzle node/envelope node/directory node/internet node/transport node/chat node/client/profile
 
 cmd/wiregen:         gen gen/diag gen/syntax gen/types gen/interp spec
 cmd/sottod:          wire wire/codec node/keys node/login node/directory node/internet node/transport node/chat node/store node/server
-cmd/sotto:           wire wire/codec node/keys node/login node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
+cmd/sotto:           wire wire/codec node/keys node/login node/login/puzzle node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
 cmd:                 -
 fuzz:                -
 `

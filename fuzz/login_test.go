@@ -12,6 +12,7 @@ import (
 
 	"sotto/node/keys"
 	"sotto/node/login/classic"
+	"sotto/node/login/puzzle"
 	"sotto/wire"
 )
 
@@ -240,7 +241,7 @@ func FuzzLoginClient(f *testing.F) {
 		}
 		reply, secrets, err := c.Next(ctx, msg)
 		if err != nil {
-			var hard *classic.TooHardError
+			var hard *puzzle.TooHardError
 			switch {
 			case reply != nil || secrets != nil:
 				t.Fatal("a refused message has an answer or secrets")

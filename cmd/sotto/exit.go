@@ -11,6 +11,7 @@ import (
 	"sotto/node/client"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
+	"sotto/node/login/puzzle"
 	"sotto/node/store/disk"
 	"sotto/wire"
 )
@@ -55,7 +56,7 @@ func explain(err error, user, server string) *failure {
 		unknown  *client.UnknownUserError
 		changed  *client.KeyChangedError
 		refused  *chat.Refusal
-		tooHard  *classic.TooHardError
+		tooHard  *puzzle.TooHardError
 		dns      *net.DNSError
 		locked   *disk.LockedError
 		insecure *disk.InsecureError

@@ -11,6 +11,7 @@ import (
 	"sotto/node/client"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
+	"sotto/node/login/puzzle"
 	"sotto/node/store/disk"
 )
 
@@ -81,7 +82,7 @@ func TestExplain(t *testing.T) {
 		{&client.LoginError{User: "bob", Server: server, Why: classic.ErrPassword}, exitLogin,
 			"Login refused for bob on chat.example.org:5000: wrong name or password. Check both and try again."},
 		{&client.LoginError{User: "bob", Server: server, Why: keys.ErrBadPassword}, exitLogin, "Login refused for bob"},
-		{&client.LoginError{User: "bob", Server: server, Why: &classic.TooHardError{D: 3, K: 9}}, exitRateLimited, "given up"},
+		{&client.LoginError{User: "bob", Server: server, Why: &puzzle.TooHardError{D: 3, K: 9}}, exitRateLimited, "given up"},
 		{&client.ServerKeyError{Pinned: "1", Shown: "2"}, exitKeyChanged, "STOP. This server shows a new key that the old key did not sign"},
 		{&client.DirectoryError{Why: errors.New("a fork")}, exitKeyChanged, "STOP."},
 		{&client.UnknownUserError{Name: "bbo", Nearest: "bob"}, exitNoUser, `No user "bbo" on this server. Nearest contact: bob. Nothing was sent.`},

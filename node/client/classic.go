@@ -15,6 +15,7 @@ import (
 	"sotto/node/envelope"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
+	"sotto/node/login/puzzle"
 	"sotto/node/transport"
 	"sotto/wire"
 )
@@ -82,7 +83,7 @@ func (t *classicTier) handshake() (handshake, error) {
 }
 
 func (t *classicTier) final(err error) bool {
-	var tooHard *classic.TooHardError
+	var tooHard *puzzle.TooHardError
 	return errors.Is(err, classic.ErrPassword) || errors.As(err, &tooHard)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/wire"
 )
 
@@ -44,7 +45,7 @@ func TestAttack05ClientRefusesImpossibleChallenges(t *testing.T) {
 			test.change(&bad)
 			m2 := signC1(t, w.id, labelC1, bad)
 			_, _, err := c.Next(failsIfUsed{t}, mustEncode(t, &m2))
-			var hard *TooHardError
+			var hard *puzzle.TooHardError
 			if errors.As(err, &hard) != test.hard || !test.hard && !errors.Is(err, ErrDrop) {
 				t.Errorf("error = %v, too hard = %v wanted", err, test.hard)
 			}
@@ -60,35 +61,24 @@ func (f failsIfUsed) Done() <-chan struct{}       { f.t.Error("work was done"); 
 func (f failsIfUsed) Err() error                  { f.t.Error("work was done"); return nil }
 func (f failsIfUsed) Value(any) any               { return nil }
 
-func TestWork(t *testing.T) {
-	for _, test := range []struct {
-		d, k uint8
-		want bool
-	}{{2, 1, true}, {2, 255, true}, {3, 4, true}, {3, 5, false}, {4, 1, false}, {255, 255, false}, {0, 255, true}} {
-		if got := work(test.d, test.k) <= maxWork; got != test.want {
-			t.Errorf("d %d, k %d: a client would work %v, want %v", test.d, test.k, got, test.want)
-		}
-	}
-}
-
 // X not solving, solving d-1 only, or with the bind of another user, connection, nonce or key.
 func TestAttack12WrongSolutions(t *testing.T) {
 	w := newWorld(t)
 	for name, change := range map[string]func(*draft){
 		"not solving": func(d *draft) {
-			for d.puzzle(w).solvedBy(d.Xs) {
+			for d.puzzle(w).SolvedBy(d.Xs) {
 				d.Xs[0].Counter[14]++
 			}
 		},
 		"solving d-1": func(d *draft) {
-			p := d.puzzle(w)
-			p.d--
-			d.Xs, _ = p.solve(context.Background())
-			for d.puzzle(w).solvedBy(d.Xs) {
+			for {
+				easier := d.C1.Body
+				easier.D--
+				d.Xs, _ = d.puzzleOf(w, &easier).Solve(context.Background())
+				if !d.puzzle(w).SolvedBy(d.Xs) {
+					return
+				}
 				d.ReplyKey[0]++
-				p = d.puzzle(w)
-				p.d--
-				d.Xs, _ = p.solve(context.Background())
 			}
 		},
 		"another user":       func(d *draft) { d.User = "Bob" },

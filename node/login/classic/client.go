@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/node/session"
 	"sotto/wire"
 )
@@ -126,7 +127,7 @@ func (c *Client) seal(l keys.Label, plain []byte) ([]byte, error) {
 func (c *Client) Bind(conn [32]byte) { c.conn = conn }
 
 // Next takes message 2 and returns message 3, or takes message 4 and returns message 5 and
-// the session's secrets. ErrDrop: wait for another message. A *TooHardError and ErrPassword
+// the session's secrets. ErrDrop: wait for another message. A *puzzle.TooHardError and ErrPassword
 // end the login, as does the context.
 func (c *Client) Next(ctx context.Context, msg []byte) (reply []byte, s *session.Secrets, err error) {
 	var m2 wire.M2
@@ -148,13 +149,13 @@ func (c *Client) takeM2(ctx context.Context, m2 *wire.M2) ([]byte, error) {
 	if c1.Server != c.cfg.Server.Id() || c.cfg.Server.Verify(labelC1, m2.BodyRaw, m2.Sig[:]) != nil {
 		return nil, ErrDrop
 	}
-	switch {
-	case c1.K == 0, c1.K > MaxK, c1.D > 32, c1.LifeS == 0, c1.IssuedMs > maxTime:
+	switch err := puzzle.Check(c1); {
+	case errors.Is(err, puzzle.ErrImpossible):
 		return nil, ErrDrop
 	case c1.K <= c.k, c.rounds >= maxRounds:
 		return nil, ErrDrop // answered already
-	case work(c1.D, c1.K) > maxWork:
-		return nil, &TooHardError{c1.D, c1.K}
+	case err != nil:
+		return nil, err
 	}
 	var replyKey [32]byte
 	if _, err := io.ReadFull(c.cfg.Random, replyKey[:]); err != nil {
@@ -166,7 +167,7 @@ func (c *Client) takeM2(ctx context.Context, m2 *wire.M2) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	xs, err := p.solve(ctx)
+	xs, err := p.Solve(ctx)
 	if err != nil {
 		return nil, err
 	}

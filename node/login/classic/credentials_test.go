@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/wire"
 )
 
@@ -254,7 +255,7 @@ func TestAttack21WrongPasswords(t *testing.T) {
 	if _, _, err := run.Next(w.now, m5); err != nil {
 		t.Errorf("the right password fails: %v (%v)", err, w.counts)
 	}
-	w.now = w.now.Add(6 * failureHalfLife)
+	w.now = w.now.Add(6 * puzzle.FailureHalfLife)
 	if k := cost("Alice"); k != 1 {
 		t.Errorf("k = %d an hour later, want 1", k)
 	}

@@ -5,6 +5,8 @@ import (
 	"errors"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
+	"sotto/wire"
 )
 
 // Labels of the login, each used in one place. See spec/classic/login.wire.
@@ -57,4 +59,14 @@ func encode(m encoding.BinaryMarshaler) ([]byte, error) {
 		return nil, errWire
 	}
 	return b, nil
+}
+
+// newPuzzle ties a C1 to one user, connection and request.
+func newPuzzle(c1 *wire.C1, bind *wire.PuzzleBind) (*puzzle.Puzzle, error) {
+	b, err := encode(bind)
+	if err != nil {
+		return nil, err
+	}
+	defer clear(b)
+	return puzzle.New(c1, labelPow.Hash(b)), nil
 }

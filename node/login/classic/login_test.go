@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/wire"
 )
 
@@ -93,7 +94,7 @@ func TestAttack09FloodOfFirstMessagesSignsOncePerSlot(t *testing.T) {
 	for i := range 4000 {
 		from = from.Next()
 		m1[i%384]++ // never opened, so this changes nothing
-		now := testNow.Truncate(slot).Add(time.Duration(i) * time.Millisecond)
+		now := testNow.Truncate(puzzle.Slot).Add(time.Duration(i) * time.Millisecond)
 		verdict, m2 := w.server.First(now, netip.AddrPortFrom(from, 1), m1)
 		if verdict != Retry {
 			t.Fatalf("verdict = %d", verdict)

@@ -27,7 +27,7 @@ func BenchmarkClientLogin(b *testing.B) {
 	for name, stretch := range map[string]Stretch{"argon2id": {}, "without": keys.WeakForTests} {
 		b.Run(name, func(b *testing.B) {
 			w := newWorld(b)
-			w.server.challenges.d = standardD
+			w.server.challenges.D = 2
 			record, err := NewRecord(w.server.cfg.Random, testKeys()["alice"], "Alice", []byte("Alice"), testNow, stretch)
 			if err != nil {
 				b.Fatal(err)

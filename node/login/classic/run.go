@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/node/session"
 	"sotto/wire"
 )
@@ -77,7 +78,7 @@ func (r *Run) Next(now time.Time, msg []byte) (reply []byte, s *session.Secrets,
 func (r *Run) refuse(now time.Time, why Reason) error {
 	r.server.count(why)
 	if why != ReasonUnavailable {
-		r.server.networks.add(now, network(r.from.Addr()), 1)
+		r.server.demand.Failed(now, r.from.Addr())
 	}
 	r.clear()
 	return errRefused
@@ -93,7 +94,7 @@ func (r *Run) clear() {
 // that doesn't.
 func (r *Run) takeM3(now time.Time, msg []byte) ([]byte, error) {
 	s := r.server
-	s.load.add(now, "", 1)
+	s.demand.Arrived(now)
 	var m3 wire.M3
 	if !openSealed(s.cfg.Identity, labelM3, msg, &m3) || keys.CheckName(m3.User) != nil {
 		return nil, r.refuse(now, ReasonM3Sealed)
@@ -102,7 +103,7 @@ func (r *Run) takeM3(now time.Time, msg []byte) ([]byte, error) {
 	if c1.Server != s.cfg.Identity.Public().Id() || s.cfg.Identity.Public().Verify(labelC1, m3.C1.BodyRaw, m3.C1.Sig[:]) != nil {
 		return nil, r.refuse(now, ReasonC1)
 	}
-	if !fresh(now, c1.IssuedMs, c1.LifeS) {
+	if !puzzle.Fresh(now, c1.IssuedMs, c1.LifeS) {
 		return nil, r.refuse(now, ReasonC1Age)
 	}
 	p, err := newPuzzle(c1, &wire.PuzzleBind{
@@ -111,15 +112,15 @@ func (r *Run) takeM3(now time.Time, msg []byte) ([]byte, error) {
 	if err != nil {
 		return nil, r.refuse(now, ReasonUnavailable)
 	}
-	if c1.K == 0 || !p.solvedBy(m3.Xs) {
+	if !p.SolvedBy(m3.Xs) {
 		return nil, r.refuse(now, ReasonPuzzle)
 	}
 	expires := time.UnixMilli(int64(c1.IssuedMs)).Add(time.Duration(c1.LifeS) * time.Second)
-	mark := wire.LoginMark{Kind: wire.LoginMarkKindM3, M3: wire.MarkM3{N1: c1.N1, Bind: p.bind}}
+	mark := wire.LoginMark{Kind: wire.LoginMarkKindM3, M3: wire.MarkM3{N1: c1.N1, Bind: p.Bind()}}
 	if why, ok := s.mark(now, &mark, expires, ReasonM3Replayed); !ok {
 		return nil, r.refuse(now, why)
 	}
-	if k := s.k(s.networkDoublings(now, r.from) + userScale.doublings(s.users.count(now, keys.Fold(m3.User)))); c1.K < k {
+	if k := s.demand.UserK(now, r.from.Addr(), m3.User); c1.K < k {
 		return r.askMore(now, k)
 	}
 	r.user, r.replyKey, r.m3 = m3.User, m3.ReplyKey, labelM3.Hash(msg)
@@ -131,7 +132,7 @@ func (r *Run) askMore(now time.Time, k uint8) ([]byte, error) {
 	if r.rounds++; r.rounds >= maxRounds {
 		return nil, r.refuse(now, ReasonMoreWork)
 	}
-	m2, err := r.server.challenges.m2For(now, k)
+	m2, err := r.server.challenges.Message(now, k)
 	if err != nil {
 		return nil, r.refuse(now, ReasonUnavailable)
 	}
@@ -182,8 +183,7 @@ func (r *Run) giveCredentials(now time.Time, nonce [32]byte) ([]byte, error) {
 	}
 	r.record, r.state = record, runWantsM5
 	// Until it is answered it counts as a guess.
-	s.users.add(now, keys.Fold(r.user), 1)
-	s.networks.add(now, network(r.from.Addr()), pendingFailure)
+	s.demand.Guessed(now, r.from.Addr(), r.user)
 	s.count(reason)
 	return m4, nil
 }
@@ -237,7 +237,7 @@ func (r *Run) takeM5(now time.Time, msg []byte) (*session.Secrets, error) {
 	if s.cfg.Identity.Public().Verify(labelC2, m5.C2.BodyRaw, m5.C2.Sig[:]) != nil {
 		return nil, r.refuse(now, ReasonC2)
 	}
-	if !fresh(now, c2.IssuedMs, c2.LifeS) {
+	if !puzzle.Fresh(now, c2.IssuedMs, c2.LifeS) {
 		return nil, r.refuse(now, ReasonC2Age)
 	}
 	if subtle.ConstantTimeCompare(c2.Conn[:], r.conn[:]) != 1 || c2.M3 != r.m3 || c2.User != r.user || m5.User != r.user {
@@ -273,8 +273,7 @@ func (r *Run) begin(now time.Time, m5 *wire.M5, m5Hash wire.Hash) (*session.Secr
 		return nil, err
 	}
 	r.peer = &Peer{User: r.record.Name, Key: r.key, Session: schedule.id, m6: schedule.m6}
-	r.server.users.add(now, keys.Fold(r.user), -1)
-	r.server.networks.add(now, network(r.from.Addr()), -pendingFailure)
+	r.server.demand.Proved(now, r.from.Addr(), r.user)
 	r.server.count(ReasonLoggedIn)
 	r.clear()
 	return schedule.server(), nil

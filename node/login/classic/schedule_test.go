@@ -71,13 +71,14 @@ func TestPuzzleAsSpecified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	isHex(t, "bind", p.bind[:], "8f9cb79d3728e2b9a3ef74bc059bb2c9")
-	xs, err := p.solve(context.Background())
+	bind := p.Bind()
+	isHex(t, "bind", bind[:], "8f9cb79d3728e2b9a3ef74bc059bb2c9")
+	xs, err := p.Solve(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	isHex(t, "counter", xs[0].Counter[:], "000000000000000000000000018bbb") // 101307, the first that solves it
-	if !p.solvedBy(xs) {
+	if !p.SolvedBy(xs) {
 		t.Error("the solution is refused")
 	}
 }

@@ -2,11 +2,13 @@ package classic
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"time"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/wire"
 )
 
@@ -49,12 +51,9 @@ type ServerConfig struct {
 // concurrent use. What it keeps has a fixed size.
 type Server struct {
 	cfg        ServerConfig
-	challenges *challenger
+	challenges *puzzle.Challenges
 	decoys     decoyer
-
-	users    *pressure // unanswered message 4s, by name in lower case, whether or not there is such a user
-	networks *pressure // failures
-	load     *pressure // message 3s
+	demand     *puzzle.Demand // a guess is an unanswered message 4
 }
 
 // NewServer makes a server of logins.
@@ -62,18 +61,26 @@ func NewServer(cfg ServerConfig) (*Server, error) {
 	if cfg.Random == nil || cfg.Identity == nil || cfg.Users == nil || cfg.Marks == nil {
 		return nil, errors.New("login: the server lacks its key, users, marks or random source")
 	}
-	if cfg.BaseK > MaxK {
-		return nil, errors.New("login: the puzzle would be harder than clients accept")
+	demand, err := puzzle.NewDemand(cfg.BaseK)
+	if err != nil {
+		return nil, err
 	}
-	cfg.BaseK = max(cfg.BaseK, 1)
-	return &Server{
-		cfg:        cfg,
-		challenges: &challenger{identity: cfg.Identity, random: cfg.Random, d: standardD},
-		decoys:     decoyer{cfg.Secret},
-		users:      newPressure(failureHalfLife),
-		networks:   newPressure(failureHalfLife),
-		load:       newPressure(loadHalfLife),
-	}, nil
+	s := &Server{cfg: cfg, decoys: decoyer{cfg.Secret}, demand: demand}
+	s.challenges = &puzzle.Challenges{Random: cfg.Random, Server: cfg.Identity.Public().Id(), Sign: s.signC1}
+	return s, nil
+}
+
+// signC1 makes a message 2.
+func (s *Server) signC1(c1 *wire.C1) ([]byte, error) {
+	body, err := encode(c1)
+	if err != nil {
+		return nil, err
+	}
+	sig, err := s.cfg.Identity.Sign(s.cfg.Random, labelC1, body)
+	if err != nil {
+		return nil, fmt.Errorf("login: %w", err)
+	}
+	return encode(&wire.M2{Body: *c1, Sig: sig})
 }
 
 // String shows whose server it is, and no secret.
@@ -101,7 +108,7 @@ func (s *Server) First(now time.Time, from netip.AddrPort, msg []byte) (Verdict,
 		s.count(ReasonNotM1)
 		return Drop, nil
 	}
-	m2, err := s.challenges.m2For(now, s.k(s.networkDoublings(now, from)))
+	m2, err := s.challenges.Message(now, s.demand.K(now, from.Addr()))
 	if err != nil {
 		s.count(ReasonUnavailable)
 		return Drop, nil
@@ -112,17 +119,6 @@ func (s *Server) First(now time.Time, from netip.AddrPort, msg []byte) (Verdict,
 
 // m1Size is the size of a sealed M1.
 var m1Size = (&wire.M1{}).Size() + keys.TagSize
-
-// networkDoublings is what load and the sender's network add to the work.
-func (s *Server) networkDoublings(now time.Time, from netip.AddrPort) int {
-	return loadScale.doublings(s.load.count(now, "")) +
-		prefixScale.doublings(s.networks.count(now, network(from.Addr())))
-}
-
-// k is the number of solutions after so many doublings.
-func (s *Server) k(doublings int) uint8 {
-	return uint8(min(int(s.cfg.BaseK)<<min(doublings, maxDoublings), MaxK))
-}
 
 // Begin starts the run of an address that has proved itself.
 func (s *Server) Begin(now time.Time, from netip.AddrPort, conn [32]byte) *Run {

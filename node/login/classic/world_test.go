@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sotto/node/keys"
+	"sotto/node/login/puzzle"
 	"sotto/node/session"
 	"sotto/wire"
 )
@@ -87,7 +88,7 @@ func (w *world) restart() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.server.challenges.d = 1 // 256 hashes; what is tested is the same
+	w.server.challenges.D = 1 // 256 hashes; what is tested is the same
 }
 
 func (w *world) client(user, password string) *Client {
@@ -204,8 +205,11 @@ func (w *world) draft() *draft {
 	return d
 }
 
-func (d *draft) puzzle(w *world) *puzzle {
-	p, err := newPuzzle(&d.C1.Body, &wire.PuzzleBind{
+func (d *draft) puzzle(w *world) *puzzle.Puzzle { return d.puzzleOf(w, &d.C1.Body) }
+
+func (d *draft) puzzleOf(w *world, c1 *wire.C1) *puzzle.Puzzle {
+	w.t.Helper()
+	p, err := newPuzzle(c1, &wire.PuzzleBind{
 		N1: d.C1.Body.N1, Conn: d.conn, ClientNonce: d.ClientNonce, ReplyKey: d.ReplyKey, User: d.User,
 	})
 	if err != nil {
@@ -217,7 +221,7 @@ func (d *draft) puzzle(w *world) *puzzle {
 func (d *draft) solve(w *world) {
 	w.t.Helper()
 	var err error
-	if d.Xs, err = d.puzzle(w).solve(context.Background()); err != nil {
+	if d.Xs, err = d.puzzle(w).Solve(context.Background()); err != nil {
 		w.t.Fatal(err)
 	}
 }

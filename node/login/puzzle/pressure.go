@@ -1,4 +1,4 @@
-package classic
+package puzzle
 
 import (
 	"hash/maphash"
@@ -86,22 +86,6 @@ func (s scale) doublings(count float64) int {
 	}
 	return min(maxDoublings, bits.Len64(uint64(count/s.first)))
 }
-
-// How much is too much. The limits here are guesses at what honest people do.
-var (
-	userScale   = scale{10}  // unanswered message 4s of one user
-	prefixScale = scale{40}  // failures from one network: behind one address there may be an office
-	loadScale   = scale{300} // message 3s in some three seconds: about what one core can do
-)
-
-// pendingFailure is how much a network's message 4 counts that is not answered yet: a
-// good many people may log in from one office at the same time.
-const pendingFailure = 0.25
-
-const (
-	failureHalfLife = 10 * time.Minute
-	loadHalfLife    = 2 * time.Second
-)
 
 // network is the part of an address that one customer has: /24 or /56.
 func network(a netip.Addr) string {

@@ -1,4 +1,4 @@
-package classic
+package puzzle
 
 import (
 	"fmt"
@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 )
+
+var testNow = time.UnixMilli(1_800_000_000_123)
 
 func TestPressureForgets(t *testing.T) {
 	p := newPressure(time.Minute)

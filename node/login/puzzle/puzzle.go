@@ -1,9 +1,10 @@
-package classic
+package puzzle
 
 import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 
 	"sotto/wire"
@@ -14,6 +15,8 @@ const (
 	MaxK = 128
 	// maxWork is how many hashes a client will try on the average: some seconds.
 	maxWork = 1 << 26
+	// maxTime is the last time that a C1 may name, in ms: the end of the year 9999.
+	maxTime = 253_402_300_799_999
 	// standardD is the number of zero bytes. Work is set by the number of solutions,
 	// which varies less than one solution of more zero bytes would.
 	standardD = 2
@@ -26,6 +29,21 @@ func (e *TooHardError) Error() string {
 	return fmt.Sprintf("the server asks for too much work: %d solutions of %d zero bytes are more than 2^26 hashes", e.K, e.D)
 }
 
+// ErrImpossible says that a C1 is none that a server of ours signs.
+var ErrImpossible = errors.New("the challenge is impossible")
+
+// Check reports whether a client may work on a C1: ErrImpossible or a *TooHardError.
+// That the server has signed it was checked before.
+func Check(c1 *wire.C1) error {
+	switch {
+	case c1.K == 0, c1.K > MaxK, c1.D > 32, c1.LifeS == 0, c1.IssuedMs > maxTime:
+		return ErrImpossible
+	case work(c1.D, c1.K) > maxWork:
+		return &TooHardError{c1.D, c1.K}
+	}
+	return nil
+}
+
 // work returns how many hashes a puzzle takes on the average, or more than maxWork
 // where it is that many.
 func work(d, k uint8) uint64 {
@@ -35,27 +53,24 @@ func work(d, k uint8) uint64 {
 	return uint64(k) << (8 * d)
 }
 
-// A puzzle is one client's share of a C1: what the solutions must contain and how many
+// A Puzzle is one client's share of a C1: what the solutions must contain and how many
 // they are. The seed's predicate: SHA-256(n1 || X) begins with d zero bytes.
-type puzzle struct {
+type Puzzle struct {
 	n1   [32]byte
 	bind [16]byte
 	d, k uint8
 }
 
-// newPuzzle ties a C1 to one user, connection and request.
-func newPuzzle(c1 *wire.C1, bind *wire.PuzzleBind) (*puzzle, error) {
-	b, err := encode(bind)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(b)
-	h := labelPow.Hash(b)
-	return &puzzle{n1: c1.N1, bind: [16]byte(h[:16]), d: c1.D, k: c1.K}, nil
+// New ties a C1 to one request: bind is the hash of what makes it one.
+func New(c1 *wire.C1, bind wire.Hash) *Puzzle {
+	return &Puzzle{n1: c1.N1, bind: [16]byte(bind[:16]), d: c1.D, k: c1.K}
 }
 
-// solve tries until it has all solutions or the context ends.
-func (p *puzzle) solve(ctx context.Context) ([]wire.Solution, error) {
+// Bind is what the solutions contain.
+func (p *Puzzle) Bind() [16]byte { return p.bind }
+
+// Solve tries until it has all solutions or the context ends.
+func (p *Puzzle) Solve(ctx context.Context) ([]wire.Solution, error) {
 	var xs []wire.Solution
 	for i := range p.k {
 		x, err := p.solveOne(ctx, i)
@@ -67,9 +82,9 @@ func (p *puzzle) solve(ctx context.Context) ([]wire.Solution, error) {
 	return xs, nil
 }
 
-func (p *puzzle) solveOne(ctx context.Context, index uint8) (wire.Solution, error) {
+func (p *Puzzle) solveOne(ctx context.Context, index uint8) (wire.Solution, error) {
 	try := wire.PuzzleTry{N1: p.n1, X: wire.Solution{Bind: p.bind, Index: index}}
-	b, err := encode(&try)
+	b, err := try.MarshalBinary()
 	if err != nil {
 		return wire.Solution{}, err
 	}
@@ -89,14 +104,14 @@ func (p *puzzle) solveOne(ctx context.Context, index uint8) (wire.Solution, erro
 	}
 }
 
-// solvedBy reports whether these are the solutions, all of them, in order.
-func (p *puzzle) solvedBy(xs []wire.Solution) bool {
-	if len(xs) != int(p.k) {
+// SolvedBy reports whether these are the solutions, all of them, in order. There is at least one.
+func (p *Puzzle) SolvedBy(xs []wire.Solution) bool {
+	if p.k == 0 || len(xs) != int(p.k) {
 		return false
 	}
 	for i, x := range xs {
 		try := wire.PuzzleTry{N1: p.n1, X: x}
-		b, err := encode(&try)
+		b, err := try.MarshalBinary()
 		if err != nil || int(x.Index) != i || subtle.ConstantTimeCompare(x.Bind[:], p.bind[:]) != 1 || !zeros(sha256.Sum256(b), p.d) {
 			return false
 		}
