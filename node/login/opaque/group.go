@@ -73,15 +73,7 @@ func newKeyPair(private group.Scalar) *keyPair {
 
 // deriveKeyPair is DeriveDiffieHellmanKeyPair of RFC 9807 section 6.4.1.1.
 func deriveKeyPair(seed []byte) (*keyPair, error) {
-	private, err := deriveScalar(seed, "OPAQUE-DeriveDiffieHellmanKeyPair")
-	if err != nil {
-		return nil, err
-	}
-	return newKeyPair(private), nil
-}
-
-func deriveScalar(seed []byte, info string) (group.Scalar, error) {
-	key, err := oprf.DeriveKey(suite, oprf.BaseMode, seed, []byte(info))
+	key, err := oprf.DeriveKey(suite, oprf.BaseMode, seed, []byte("OPAQUE-DeriveDiffieHellmanKeyPair"))
 	if err != nil {
 		return nil, fmt.Errorf("opaque: %w", err)
 	}
@@ -90,11 +82,11 @@ func deriveScalar(seed []byte, info string) (group.Scalar, error) {
 		return nil, fmt.Errorf("opaque: %w", err)
 	}
 	defer clear(b)
-	s, ok := decodeScalar([32]byte(b))
+	private, ok := decodeScalar([32]byte(b))
 	if !ok {
 		return nil, errWire
 	}
-	return s, nil
+	return newKeyPair(private), nil
 }
 
 // dh is never the identity: the group's order is prime, the scalar isn't zero and

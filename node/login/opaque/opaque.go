@@ -24,6 +24,7 @@ var (
 
 var (
 	errOver      = errors.New("opaque: this run is over")
+	errRecord    = errors.New("opaque: the record of a user was never checked, or is damaged")
 	errNotRandom = errors.New("opaque: the source of randomness isn't random")
 	errWire      = errors.New("opaque: a struct of ours can't be encoded")
 )

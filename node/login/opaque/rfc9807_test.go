@@ -201,11 +201,7 @@ func TestRFC9807Real(t *testing.T) {
 // steps that the package has inside.
 func (v *vector) inside(t *testing.T, s *Server, ke2 *wire.OpaqueKe2) map[string][]byte {
 	t.Helper()
-	var seed [32]byte
-	if err := s.expand(v.Inputs["credential_identifier"], labelOprfKey, seed[:]); err != nil {
-		t.Fatal(err)
-	}
-	oprfKey, err := deriveScalar(seed[:], "OPAQUE-DeriveKeyPair")
+	oprfKey, err := s.oprfKey(v.Inputs["credential_identifier"])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -107,17 +107,21 @@ func (s *Server) expand(credentialID []byte, label string, out []byte) error {
 	return nil
 }
 
-// evaluate runs the OPRF under a user's key.
-func (s *Server) evaluate(blinded group.Element, credentialID []byte) (wire.OpaqueElement, error) {
+// oprfKey is a user's key of the OPRF.
+func (s *Server) oprfKey(credentialID []byte) (*oprf.PrivateKey, error) {
 	var seed [32]byte
 	defer clear(seed[:])
 	if err := s.expand(credentialID, labelOprfKey, seed[:]); err != nil {
-		return wire.OpaqueElement{}, err
+		return nil, err
 	}
 	key, err := oprf.DeriveKey(suite, oprf.BaseMode, seed[:], []byte("OPAQUE-DeriveKeyPair"))
 	if err != nil {
-		return wire.OpaqueElement{}, fmt.Errorf("opaque: %w", err)
+		return nil, fmt.Errorf("opaque: %w", err)
 	}
+	return key, nil
+}
+
+func evaluate(key *oprf.PrivateKey, blinded group.Element) (wire.OpaqueElement, error) {
 	evaluation, err := oprf.NewServer(suite, key).Evaluate(&oprf.EvaluationRequest{Elements: []oprf.Blinded{blinded}})
 	if err != nil {
 		return wire.OpaqueElement{}, fmt.Errorf("opaque: %w", err)
@@ -132,7 +136,11 @@ func (s *Server) Register(request *wire.OpaqueRequest, credentialID []byte) (*wi
 	if err != nil {
 		return nil, err
 	}
-	evaluated, err := s.evaluate(blinded, credentialID)
+	key, err := s.oprfKey(credentialID)
+	if err != nil {
+		return nil, err
+	}
+	evaluated, err := evaluate(key, blinded)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +175,7 @@ func (s *Server) Respond(random io.Reader, record *wire.OpaqueRecord, credential
 	defer clear(chosen.MaskingKey[:])
 	client, err := decodeElement(chosen.ClientPublicKey)
 	if err != nil {
-		return nil, nil, fmt.Errorf("opaque: record of a user: %w", err)
+		return nil, nil, errRecord
 	}
 
 	ke2 := new(wire.OpaqueKe2)
@@ -193,8 +201,11 @@ func (s *Server) Respond(random io.Reader, record *wire.OpaqueRecord, credential
 
 // respond masks what the record holds: CreateCredentialResponse.
 func (s *Server) respond(random io.Reader, record *wire.OpaqueRecord, blinded group.Element, credentialID []byte, r *wire.OpaqueCredentialResponse) error {
-	var err error
-	if r.EvaluatedMessage, err = s.evaluate(blinded, credentialID); err != nil {
+	key, err := s.oprfKey(credentialID)
+	if err != nil {
+		return err
+	}
+	if r.EvaluatedMessage, err = evaluate(key, blinded); err != nil {
 		return err
 	}
 	if _, err := io.ReadFull(random, r.MaskingNonce[:]); err != nil {
