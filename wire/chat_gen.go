@@ -2724,7 +2724,7 @@ func (m *Leaf) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A PublishReply says that the entry is in the log, as the leaf before head.size at the latest.
+// A PublishReply says that the entry is in the log, among the first head.leaves.
 type PublishReply struct {
 	Head TreeHead
 }

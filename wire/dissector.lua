@@ -652,7 +652,7 @@ field("signedentry.body", "none", "body")
 field("signedentry.sig_old", "bytes", "sig_old")
 field("signedentry.sig_new", "bytes", "sig_new")
 field("signedentry", "none", "SignedEntry")
-field("treehead.size", "uint64", "size", base.DEC)
+field("treehead.leaves", "uint64", "leaves", base.DEC)
 field("treehead.root", "bytes", "root")
 field("treehead.sig", "bytes", "sig")
 field("treehead", "none", "TreeHead")
@@ -1871,7 +1871,7 @@ function structs.SignedEntry(c)
 end
 
 function structs.TreeHead(c)
-  c:number(f["treehead.size"], "size", 64)
+  c:number(f["treehead.leaves"], "leaves", 64)
   c:bytes(f["treehead.root"], "root", 32)
   c:bytes(f["treehead.sig"], "sig", 64)
 end

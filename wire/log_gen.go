@@ -483,15 +483,14 @@ func (m *SignedEntry) appendText(b []byte) []byte {
 // the text, as in golang.org/x/mod/sumdb/note and the checkpoints of C2SP:
 //
 //	sotto/1 log REALM     the realm in lower case hexadecimal
-//	SIZE                  the number of leaves in decimal
+//	SIZE                  the number of leaves in decimal, at most 2^40
 //	ROOT                  the root in base64
 //
-// with a newline behind each line. size is at most 2^40. The root of the empty tree is SHA-256 of
-// nothing.
+// with a newline behind each line. The root of the empty tree is SHA-256 of nothing.
 type TreeHead struct {
-	Size_ uint64
-	Root  Hash
-	Sig   EdSignature
+	Leaves uint64 // SIZE
+	Root   Hash
+	Sig    EdSignature
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -518,7 +517,7 @@ func (m *TreeHead) MarshalBinary() ([]byte, error) {
 func (m *TreeHead) encode(b []byte) ([]byte, error) {
 	b = slices.Grow(b, 104)[:len(b)+104]
 	p := (*[104]byte)(b[len(b)-104:])
-	binary.BigEndian.PutUint64(p[0:8], m.Size_)
+	binary.BigEndian.PutUint64(p[0:8], m.Leaves)
 	copy(p[8:40], m.Root[:])
 	copy(p[40:104], m.Sig[:])
 	return b, nil
@@ -540,7 +539,7 @@ func (m *TreeHead) Decode(b []byte) (int, error) {
 		return 0, m.explain(b, 0)
 	}
 	p := (*[104]byte)(b)
-	m.Size_ = binary.BigEndian.Uint64(p[0:8])
+	m.Leaves = binary.BigEndian.Uint64(p[0:8])
 	m.Root = Hash(p[8:40])
 	m.Sig = EdSignature(p[40:104])
 	return 104, nil
@@ -552,7 +551,7 @@ func (m *TreeHead) Decode(b []byte) (int, error) {
 func (*TreeHead) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 8:
-		return codec.Lacking(codec.Short("TreeHead", "size", at, len(b), 8), 104-len(b))
+		return codec.Lacking(codec.Short("TreeHead", "leaves", at, len(b), 8), 104-len(b))
 	case len(b) < 40:
 		return codec.Lacking(codec.Short("TreeHead", "root", at+8, len(b)-8, 32), 104-len(b))
 	case len(b) < 104:
@@ -566,8 +565,8 @@ func (m *TreeHead) String() string { return string(m.appendText(nil)) }
 
 func (m *TreeHead) appendText(b []byte) []byte {
 	b = append(b, "TreeHead{"...)
-	b = append(b, "size: "...)
-	b = codec.AppendUint(b, m.Size_)
+	b = append(b, "leaves: "...)
+	b = codec.AppendUint(b, m.Leaves)
 	b = append(b, ", root: "...)
 	b = codec.AppendBytes(b, m.Root[:])
 	b = append(b, ", sig: "...)
@@ -667,8 +666,8 @@ func (m *TreeProof) appendText(b []byte) []byte {
 }
 
 // Evidence of a server that has signed two trees: heads of which neither continues the other, each signed
-// by a key of the server's history. then.size is at least 1 and at most now.size. proof shows that the tree of
-// now has at size then.size another root than then.root, by leading from that root (was) to
+// by a key of the server's history. then.leaves is at least 1 and at most now.leaves. proof shows that the tree of
+// now has at size then.leaves another root than then.root, by leading from that root (was) to
 // now; where both sizes are equal it is empty.
 type ForkEvidence struct {
 	History ServerHistory

@@ -37,7 +37,7 @@ func TestKnownLetter(t *testing.T) {
 	from := alice.shown("Alice", alice.device)
 	heading := LetterHeading{
 		Id: [16]byte{1, 2, 3}, Seq: 1_800_000_000_001, Sent: testNow,
-		Head: wire.TreeHead{Size_: 5, Root: wire.Hash{4}, Sig: wire.EdSignature{9}},
+		Head: wire.TreeHead{Leaves: 5, Root: wire.Hash{4}, Sig: wire.EdSignature{9}},
 	}
 	file := filepath.Join("testdata", "letter.txtar")
 	if *update {

@@ -60,7 +60,7 @@ func (w *writer) shown(name string, devices ...*keys.Device) *Contact {
 }
 
 func letterHeading(seq uint64) LetterHeading {
-	return LetterHeading{Id: [16]byte{byte(seq), 1}, Seq: seq, Sent: testNow, Head: wire.TreeHead{Size_: 7, Root: wire.Hash{7}}}
+	return LetterHeading{Id: [16]byte{byte(seq), 1}, Seq: seq, Sent: testNow, Head: wire.TreeHead{Leaves: 7, Root: wire.Hash{7}}}
 }
 
 // A letter from alice to bob.
@@ -120,7 +120,7 @@ func TestSealAndOpenLetter(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%d bytes: %v", len(text), err)
 		}
-		if m.Text != text || m.Header.Seq != 7 || m.Header.From != "alice" || m.Header.Head.Size_ != 7 {
+		if m.Text != text || m.Header.Seq != 7 || m.Header.From != "alice" || m.Header.Head.Leaves != 7 {
 			t.Errorf("%d bytes: got %d, header %v", len(text), len(m.Text), &m.Header)
 		}
 		if len(text) > 20 && bytes.Contains(b, []byte(text)) {
@@ -260,7 +260,7 @@ func TestAttack35SplicedLetters(t *testing.T) {
 		"sealed":   func(l, from *wire.Letter) { l.Body.Slots[mine].Sealed = from.Body.Slots[mine].Sealed },
 		"ct":       func(l, from *wire.Letter) { l.Body.Ct = from.Body.Ct },
 		"h":        func(l, from *wire.Letter) { l.Body.Header = from.Body.Header },
-		"head":     func(l, _ *wire.Letter) { l.Body.Header.Head.Size_++ },
+		"head":     func(l, _ *wire.Letter) { l.Body.Header.Head.Leaves++ },
 		"sig":      func(l, from *wire.Letter) { l.Sig = from.Sig },
 	} {
 		l, from := decodedLetter(t, first), decodedLetter(t, second)
