@@ -118,7 +118,7 @@ func (h *house) enter(ctx context.Context, name, password string, how func(*clie
 		User:      name,
 		Password:  []byte(password),
 		Servers:   []netip.AddrPort{h.addr},
-		ServerKey: h.state.Keys.Identity.Public(),
+		ServerKey: client.NewClassicServerKey(h.state.Keys.Identity.Public()),
 		Profile:   p,
 	}
 	if how != nil {

@@ -15,8 +15,6 @@ import (
 
 	"sotto/node/client"
 	"sotto/node/client/profile"
-	"sotto/node/keys"
-	"sotto/wire"
 )
 
 // publicKeyMax bounds what is read of a file that should hold a public key.
@@ -24,7 +22,7 @@ const publicKeyMax = 64 << 10
 
 // A serverKey is the key that a login trusts, and how it came to be trusted.
 type serverKey struct {
-	key    *keys.PublicKey
+	key    *client.ServerKey
 	pinned bool   // known from last time
 	from   string // else: the file it was read from, or "" if a person accepted it
 }
@@ -33,7 +31,7 @@ type serverKey struct {
 // that was named; else, for a server on this machine, its own file; else the
 // server is asked and a person says whether it is the right one.
 func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers []netip.AddrPort, in *bufio.Reader) (*serverKey, error) {
-	var named *keys.PublicKey
+	var named *client.ServerKey
 	if o.serverKey != "" {
 		var err error
 		if named, err = readPublicKey(o.serverKey); err != nil {
@@ -78,11 +76,10 @@ func (k *serverKey) pin(ctx context.Context, p *profile.Profile) error {
 	if k.pinned {
 		return nil
 	}
-	modulus := k.key.Modulus()
-	return p.PinServerKey(ctx, modulus[:])
+	return p.PinServerKey(ctx, k.key.Pin())
 }
 
-func pinnedKey(ctx context.Context, p *profile.Profile) (*keys.PublicKey, error) {
+func pinnedKey(ctx context.Context, p *profile.Profile) (*client.ServerKey, error) {
 	b, err := p.ServerKey(ctx)
 	if errors.Is(err, profile.ErrNotFound) {
 		return nil, nil
@@ -90,12 +87,11 @@ func pinnedKey(ctx context.Context, p *profile.Profile) (*keys.PublicKey, error)
 	if err != nil {
 		return nil, err
 	}
-	var m wire.Rsa
-	if len(b) != len(m) {
-		return nil, fail(exitLocked, "The profile is damaged: the server's key has %d bytes.", len(b))
+	key, err := client.ParsePin(b)
+	if err != nil {
+		return nil, fail(exitLocked, "The profile is damaged: %v.", err)
 	}
-	copy(m[:], b)
-	return keys.NewPublicKey(m)
+	return key, nil
 }
 
 // localKeyFile is where a server on this machine keeps its public key.
@@ -110,7 +106,7 @@ func localKeyFile(o *options) (string, error) {
 	return filepath.Join(dir, "server.pub"), nil
 }
 
-func readPublicKey(path string) (*keys.PublicKey, error) {
+func readPublicKey(path string) (*client.ServerKey, error) {
 	st, err := os.Stat(path)
 	if err != nil {
 		return nil, err
@@ -122,7 +118,7 @@ func readPublicKey(path string) (*keys.PublicKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := keys.ParsePublicFile(b)
+	key, err := client.ParseServerKeyFile(b)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -131,7 +127,7 @@ func readPublicKey(path string) (*keys.PublicKey, error) {
 
 // askServerKey asks the server for its key and a person whether it is the
 // right one.
-func askServerKey(ctx context.Context, o *options, servers []netip.AddrPort, in *bufio.Reader) (*keys.PublicKey, error) {
+func askServerKey(ctx context.Context, o *options, servers []netip.AddrPort, in *bufio.Reader) (*client.ServerKey, error) {
 	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers})
 	if err != nil {
 		return nil, err
@@ -177,16 +173,14 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 	if err != nil {
 		return err
 	}
-	modulus := key.Modulus()
 	switch {
 	case old == nil:
-		err = p.PinServerKey(ctx, modulus[:])
+		err = p.PinServerKey(ctx, key.Pin())
 	case old.Equal(key):
 		fmt.Printf("%s is known with this key already.\n", o.server())
 		return nil
 	default:
-		was := old.Modulus()
-		err = p.ReplaceServerKey(ctx, was[:], modulus[:])
+		err = p.ReplaceServerKey(ctx, old.Pin(), key.Pin())
 	}
 	if err == nil {
 		fmt.Printf("The key of %s is now %s.\n", o.server(), key.Fingerprint())

@@ -291,7 +291,7 @@ func TestAttack67AnotherServerKey(t *testing.T) {
 	w := newWorld(t)
 	bob := w.enter("Bob")
 	w.halt()
-	genuine := w.key
+	genuine := w.serverKey()
 	w.key = identities()["new"]
 	w.engine.Close()
 	w.dir = t.TempDir() // a new server has a new state
@@ -300,10 +300,10 @@ func TestAttack67AnotherServerKey(t *testing.T) {
 	w.start()
 	e := await(bob, "the end", 1, func(client.Ended) bool { return true })[0]
 	var other *client.ServerKeyError
-	if !errors.As(e.Why, &other) || other.Shown != w.key.Public().Fingerprint() || other.Pinned != genuine.Public().Fingerprint() {
+	if !errors.As(e.Why, &other) || other.Shown != w.key.Public().Fingerprint() || other.Pinned != genuine.Fingerprint() {
 		t.Errorf("ended with %v, want the alarm about the server's key", e.Why)
 	}
-	_, err := w.open("Bob", func(cfg *client.Config) { cfg.ServerKey = genuine.Public() })
+	_, err := w.open("Bob", func(cfg *client.Config) { cfg.ServerKey = genuine })
 	if !errors.As(err, &other) {
 		t.Errorf("login: %v, want a ServerKeyError", err)
 	}

@@ -24,6 +24,7 @@ import (
 // manifest that says who has which.
 type classicTier struct {
 	cfg     *Config
+	server  *keys.PublicKey // pinned
 	profile *profile.Profile
 
 	// Set by the first login and the same from then on.
@@ -37,6 +38,7 @@ type classicTier struct {
 func newClassicTier(cfg *Config) *classicTier {
 	return &classicTier{
 		cfg:     cfg,
+		server:  cfg.ServerKey.classic,
 		profile: cfg.Profile,
 		intros:  &classic.Introductions{Random: cfg.Random},
 	}
@@ -71,7 +73,7 @@ func newClassicPin(modulus []byte) (pin, error) {
 func (t *classicTier) handshake() (handshake, error) {
 	cfg := classic.ClientConfig{
 		Random:   t.cfg.Random,
-		Server:   t.cfg.ServerKey,
+		Server:   t.server,
 		User:     t.cfg.User,
 		Password: t.cfg.Password,
 		Stretch:  t.cfg.Stretch,
@@ -94,7 +96,7 @@ func (t *classicTier) begin(ctx context.Context, h handshake, conn *transport.Co
 	if err != nil {
 		return nil, &LoginError{t.cfg.User, conn.PeerAddr(), err}
 	}
-	m, err := manifest.Verify(t.cfg.ServerKey, signed)
+	m, err := manifest.Verify(t.server, signed)
 	if err != nil {
 		return nil, &DirectoryError{err}
 	}
@@ -178,7 +180,7 @@ func (t *classicTier) news(ctx context.Context, p *wire.Push, now time.Time) (*r
 	if p.Type != wire.PushTypeManifest {
 		return nil, nil
 	}
-	m, err := manifest.Parse(t.cfg.ServerKey, p.Manifest.Signed)
+	m, err := manifest.Parse(t.server, p.Manifest.Signed)
 	if err != nil {
 		return nil, &DirectoryError{err}
 	}
@@ -192,8 +194,8 @@ func (t *classicTier) checkKey(ctx context.Context, e *transport.Endpoint, serve
 	if err != nil {
 		return err
 	}
-	if pinned := t.cfg.ServerKey; !shown.Equal(pinned) {
-		return &ServerKeyError{Pinned: pinned.Fingerprint(), Shown: shown.Fingerprint()}
+	if !shown.Equal(t.server) {
+		return &ServerKeyError{Pinned: t.server.Fingerprint(), Shown: shown.Fingerprint()}
 	}
 	return nil
 }

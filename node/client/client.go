@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"sotto/node/client/profile"
-	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/transport"
 )
@@ -23,7 +22,7 @@ type Config struct {
 	User      string
 	Password  []byte           // wiped by Open
 	Servers   []netip.AddrPort // the addresses of one server, tried in order
-	ServerKey *keys.PublicKey  // the pinned key
+	ServerKey *ServerKey       // the pinned key; it decides the tier
 	Profile   *profile.Profile // of this user on this server; the caller closes it after the Client
 
 	Listen   func(server netip.AddrPort) (net.PacketConn, error) // nil: Listen

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/keys"
 	"sotto/node/transport"
 	"sotto/wire"
 )
@@ -186,7 +185,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // AskServerKey asks a server for its public key. Whoever is in between can
 // answer with another one: the caller shows the fingerprint to somebody who
 // can compare it.
-func AskServerKey(ctx context.Context, cfg Config) (*keys.PublicKey, netip.AddrPort, error) {
+func AskServerKey(ctx context.Context, cfg Config) (*ServerKey, netip.AddrPort, error) {
 	cfg.defaults()
 	var failed error
 	for i, server := range cfg.Servers {
@@ -206,7 +205,7 @@ func AskServerKey(ctx context.Context, cfg Config) (*keys.PublicKey, netip.AddrP
 	return nil, netip.AddrPort{}, failed
 }
 
-func askKeyOnce(ctx context.Context, cfg Config, server netip.AddrPort, wait time.Duration) (*keys.PublicKey, error) {
+func askKeyOnce(ctx context.Context, cfg Config, server netip.AddrPort, wait time.Duration) (*ServerKey, error) {
 	sock, err := cfg.Listen(server)
 	if err != nil {
 		return nil, fmt.Errorf("client: open a UDP socket: %w", err)
@@ -223,7 +222,10 @@ func askKeyOnce(ctx context.Context, cfg Config, server netip.AddrPort, wait tim
 	if err != nil && ctx.Err() == nil {
 		return nil, &NoAnswerError{Server: server, After: wait}
 	}
-	return key, err
+	if err != nil {
+		return nil, err
+	}
+	return NewClassicServerKey(key), nil
 }
 
 // openControl opens the control stream of a new conn and takes the first

@@ -29,7 +29,7 @@ func TestAttack30ManifestsThatContradict(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
-	tier := newClassicTier(&Config{Profile: p, User: "Bob"})
+	tier := newClassicTier(&Config{Profile: p, User: "Bob", ServerKey: NewClassicServerKey(server.Public())})
 	tier.identity = mine
 	now := time.Now()
 	entry := func(name string, id *keys.Identity) wire.ManifestEntry {

@@ -158,6 +158,9 @@ type person struct {
 	gone   bool
 }
 
+// serverKey is what clients know of the server.
+func (w *world) serverKey() *client.ServerKey { return client.NewClassicServerKey(w.key.Public()) }
+
 // open opens a user's profile and logs in with the name as the password. how
 // may change the way.
 func (w *world) open(name string, how func(*client.Config)) (*person, error) {
@@ -179,7 +182,7 @@ func (w *world) openAs(name string, how func(*client.Config)) (*person, error) {
 		User:      name,
 		Password:  []byte(name),
 		Servers:   []netip.AddrPort{w.addr},
-		ServerKey: w.key.Public(),
+		ServerKey: w.serverKey(),
 		Profile:   p,
 		Stretch:   keys.WeakForTests,
 	}
