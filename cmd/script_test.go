@@ -32,6 +32,7 @@ import (
 //	typefile NAME FILE        write a file into it
 //	expect NAME REGEXP [N]    wait until its output has REGEXP, N times
 //	refute NAME REGEXP        its output so far has no REGEXP
+//	exits CODE PROGRAM ARGS   run a program to its end and want an exit code
 //	end NAME [CODE]           end its input and wait for its exit code, 0 unless said
 //	terminate NAME [CODE]     the same by SIGTERM
 //	interrupt NAME [CODE]     the same by SIGINT
@@ -67,6 +68,7 @@ func TestScript(t *testing.T) {
 			"typefile":    cmdTypeFile,
 			"expect":      cmdExpect,
 			"refute":      cmdRefute,
+			"exits":       cmdExits,
 			"end":         func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, nil) },
 			"terminate":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, syscall.SIGTERM) },
 			"interrupt":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, os.Interrupt) },
@@ -271,6 +273,28 @@ func cmdEnd(ts *testscript.TestScript, neg bool, args []string, signal os.Signal
 	if got := p.cmd.ProcessState.ExitCode(); got != want {
 		out, _ := p.output()
 		ts.Fatalf("%s ended with code %d, want %d. It said:\n%s", p.name, got, want, shorten(out))
+	}
+}
+
+// cmdExits runs a program and wants an exit code:
+//
+//	exits CODE PROGRAM ARGS
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit := new(exec.ExitError)
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with code %d, want %d. It said:\n%s", args[1], got, want, ts.ReadFile("stderr"))
 	}
 }
 

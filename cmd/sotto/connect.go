@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"net/netip"
 	"slices"
@@ -33,7 +34,9 @@ func openProfile(ctx context.Context, o *options) (*connection, error) {
 		return nil, err
 	}
 	p, err := profile.Open(profile.Dir(root, o.user, profileServer(o)))
-	if err != nil {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return nil, fail(exitLocked, "Cannot open the profile of %s on %s: %v. Name another folder with -state.", printable(o.user), printable(o.server()), path)
+	} else if err != nil {
 		return nil, err
 	}
 	return &connection{profile: p, servers: servers}, nil

@@ -9,6 +9,7 @@ import (
 
 	"sotto/node/chat"
 	"sotto/node/client"
+	"sotto/node/client/profile"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/login/puzzle"
@@ -61,6 +62,7 @@ func explain(err error, user, server string) *failure {
 		locked   *disk.LockedError
 		insecure *disk.InsecureError
 		newer    *disk.NewerError
+		damaged  *disk.DamagedError
 	)
 	switch {
 	case errors.As(err, &f):
@@ -80,7 +82,7 @@ func explain(err error, user, server string) *failure {
 		if silent.Why != nil {
 			return fail(exitNoContact, "No session with %s (%s, UDP): %v. Try again; if it stays so, ask the server's admin.", server, silent.Server, silent.Why)
 		}
-		return fail(exitNoContact, "No answer from %s (%s, UDP) after %d s%s. Server off, wrong port, or UDP blocked here.",
+		return fail(exitNoContact, "No answer from %s (%s, UDP) after %d s%s. Server off, wrong port, or UDP blocked here. Nothing was sent.",
 			server, silent.Server, int(silent.After.Seconds()+0.5), tries)
 	case errors.As(err, &login) && errors.Is(err, classic.ErrPassword):
 		return fail(exitLogin, "Login refused for %s on %s: wrong name or password. Check both and try again.", user, server)
@@ -96,6 +98,8 @@ func explain(err error, user, server string) *failure {
 		return fail(exitNoUser, "%s", unknownLine(unknown))
 	case errors.As(err, &changed):
 		return fail(exitKeyChanged, "%s", keyChangedLine(changed.User, changed.Fingerprint))
+	case errors.Is(err, client.ErrSameKey):
+		return fail(exitUsage, "%s. There is nothing to accept.", upper(err.Error()))
 	case errors.Is(err, client.ErrTooLong):
 		return fail(exitUsage, "%s. Nothing was sent.", upper(err.Error()))
 	case errors.Is(err, client.ErrNotText):
@@ -116,6 +120,12 @@ func explain(err error, user, server string) *failure {
 		return fail(exitLocked, "%s", upper(insecure.Error()))
 	case errors.As(err, &newer):
 		return fail(exitVersion, "%s", upper(newer.Error()))
+	case errors.As(err, &damaged):
+		return fail(exitLocked, "%s", upper(damaged.Error()))
+	case disk.Full(err):
+		return fail(exitLocked, "The disk of the profile of %s on %s is full. Nothing was sent. Make room and try again.", user, server)
+	case errors.Is(err, profile.ErrUnavailable):
+		return fail(exitLocked, "The profile of %s on %s fails: %v. Nothing was sent. Check the disk.", user, server, err)
 	}
 	return fail(exitInternal, "%s", upper(err.Error()))
 }

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"sotto/node/client"
+	"sotto/node/client/profile"
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/login/puzzle"
@@ -78,7 +80,7 @@ func TestExplain(t *testing.T) {
 		want string
 	}{
 		{&client.NoAnswerError{Server: server, After: 8 * time.Second, Tries: 5}, exitNoContact,
-			"No answer from chat.example.org:5000 (203.0.113.7:5000, UDP) after 8 s, 5 tries. Server off, wrong port, or UDP blocked here."},
+			"No answer from chat.example.org:5000 (203.0.113.7:5000, UDP) after 8 s, 5 tries. Server off, wrong port, or UDP blocked here. Nothing was sent."},
 		{&client.LoginError{User: "bob", Server: server, Why: classic.ErrPassword}, exitLogin,
 			"Login refused for bob on chat.example.org:5000: wrong name or password. Check both and try again."},
 		{&client.LoginError{User: "bob", Server: server, Why: keys.ErrBadPassword}, exitLogin, "Login refused for bob"},
@@ -89,6 +91,10 @@ func TestExplain(t *testing.T) {
 		{&client.UnknownUserError{Name: "\x1b[2J"}, exitNoUser, `No user "\x1b[2J" on this server. Nothing was sent.`},
 		{&client.KeyChangedError{User: "carol", Fingerprint: "48213 90417"}, exitKeyChanged, "carol's key is new and not signed by the old one"},
 		{&disk.LockedError{Path: "p", PID: 4242}, exitLocked, "Profile of bob on chat.example.org:5000 is locked by process 4242"},
+		{&disk.DamagedError{Path: "p", Why: "cut"}, exitLocked, "P is damaged (cut): put a backup in its place"},
+		{fmt.Errorf("%w: %w", profile.ErrUnavailable, syscall.ENOSPC), exitLocked, "The disk of the profile of bob on chat.example.org:5000 is full. Nothing was sent. Make room"},
+		{fmt.Errorf("%w: %w", profile.ErrUnavailable, syscall.EIO), exitLocked, "The profile of bob on chat.example.org:5000 fails: profile unavailable: "},
+		{fmt.Errorf("%w: Alice", client.ErrSameKey), exitUsage, "The key has not changed: Alice. There is nothing to accept."},
 		{fmt.Errorf("send: %w", client.ErrTooLong), exitUsage, "Send: too long. Nothing was sent."},
 		{client.ErrReplaced, exitLogin, "bob logged in from elsewhere"},
 		{client.ErrNoContact, exitNoContact, "No contact with chat.example.org:5000 now"},

@@ -84,7 +84,7 @@ func (o *options) check() error {
 				return fail(exitUsage, "sotto: flags come before the command: sotto %s ... %s", printable(a), o.command)
 			}
 		}
-		return fail(exitUsage, "sotto: usage: sotto [flags] %s %s", o.command, c.usage)
+		return fail(exitUsage, "sotto: usage: %s", strings.TrimSpace("sotto [flags] "+o.command+" "+c.usage))
 	case o.command == "demo":
 		return nil
 	case o.user == "":

@@ -8,10 +8,13 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"golang.org/x/term"
+
+	"sotto/node/keys"
 )
 
 // passwordMax is the longest line that is read for a password. What a password
@@ -139,18 +142,10 @@ func lineError(err error) error {
 }
 
 // demoUser reports whether the password is the one that everybody knows: the
-// name of a demo user on this machine.
+// name of a demo user on this machine. The case of the user's letters doesn't
+// count, that of the password's does.
 func demoUser(o *options, loopback bool) bool {
-	return loopback && o.password == o.user && isDemoName(o.user)
-}
-
-func isDemoName(name string) bool {
-	for _, demo := range demoNames {
-		if name == demo {
-			return true
-		}
-	}
-	return false
+	return loopback && slices.Contains(demoNames, o.password) && keys.Fold(o.user) == keys.Fold(o.password)
 }
 
 // demoNames are the users that `sottod -n` makes, each with its name as the

@@ -35,7 +35,7 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 	if o.serverKey != "" {
 		var err error
 		if named, err = readPublicKey(o.serverKey); err != nil {
-			return nil, fail(exitUsage, "Cannot read the server's key: %v.", err)
+			return nil, fail(exitUsage, "Cannot read the server's key: %v. Give the server's file server.pub.", err)
 		}
 	}
 	pinned, err := pinnedKey(ctx, p)
@@ -60,7 +60,7 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 		case err == nil:
 			return &serverKey{key: key, from: path}, nil
 		case !errors.Is(err, fs.ErrNotExist):
-			return nil, fail(exitUsage, "Cannot read the key of the server on this machine: %v.", err)
+			return nil, fail(exitUsage, "Cannot read the key of the server on this machine: %v. Name a copy of it with -server-key.", err)
 		}
 	}
 	key, err := askServerKey(ctx, o, servers, in)

@@ -115,7 +115,7 @@ func run(ctx context.Context, args []string) error {
 	set.SetOutput(io.Discard)
 	set.BoolVar(&o.renew, "n", false, "")
 	set.BoolVar(&o.force, "force", false, "")
-	set.IntVar(&o.port, "sp", -1, "")
+	set.IntVar(&o.port, "sp", 0, "")
 	set.StringVar(&o.host, "sip", "127.0.0.1", "")
 	set.StringVar(&o.state, "state", "", "")
 	set.BoolVar(&o.allowDemo, "allow-demo", false, "")
@@ -131,15 +131,19 @@ func run(ctx context.Context, args []string) error {
 		o.state = dir
 	}
 	args = set.Args()
+	given := map[string]bool{}
+	set.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	switch {
 	case o.version:
 		fmt.Fprintln(stdout, version())
 		return nil
 	case len(args) > 0:
 		return runCommand(ctx, o, args)
+	case o.renew && given["sp"]:
+		return fail(exitUsage, "-n and -sp are two jobs: make the demo users with sottod -n, then serve with sottod -sp %d.", o.port)
 	case o.renew:
 		return newDemo(ctx, o)
-	case o.port >= 0:
+	case given["sp"]:
 		return serve(ctx, o)
 	}
 	return fail(exitUsage, "nothing to do: -sp PORT serves, -n makes demo users, -h explains.")

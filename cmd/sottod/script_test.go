@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -30,6 +31,7 @@ func TestMain(m *testing.M) {
 //	copydemo DIR            copy $DEMO
 //	occupy NAME             keep a free UDP port of loopback and put it into $NAME
 //	serve NAME [ARGS]       start sottod ARGS and wait until it is ready; $PORT is its port
+//	exits CODE sottod ARGS  run sottod to its end and want an exit code
 //	terminate NAME [CODE]   send SIGTERM and want an exit code, 0 unless said
 //	crash NAME              kill -9
 func TestScript(t *testing.T) {
@@ -51,6 +53,7 @@ func TestScript(t *testing.T) {
 			"copydemo":  cmdCopyDemo,
 			"occupy":    cmdOccupy,
 			"serve":     cmdServe,
+			"exits":     cmdExits,
 			"terminate": cmdTerminate,
 			"crash":     cmdCrash,
 		},
@@ -151,6 +154,28 @@ func cmdTerminate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got := r.cmd.ProcessState.ExitCode(); got != code {
 		ts.Fatalf("exit code %d, want %d\n%s", got, code, r.stderr.String())
+	}
+}
+
+// cmdExits runs a program and wants an exit code:
+//
+//	exits CODE PROGRAM ARGS
+func cmdExits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits CODE PROGRAM ARGS")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		exit := new(exec.ExitError)
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%s: %v", args[1], err)
+		}
+		got = exit.ExitCode()
+	}
+	if got != want {
+		ts.Fatalf("%s ended with code %d, want %d. It said:\n%s", args[1], got, want, ts.ReadFile("stderr"))
 	}
 }
 

@@ -15,8 +15,8 @@ import (
 
 // serve is sottod -sp PORT.
 func serve(ctx context.Context, o *options) error {
-	if o.port > 65535 {
-		return fail(exitUsage, "Cannot listen on port %d: the highest port is 65535.", o.port)
+	if o.port < 0 || o.port > 65535 {
+		return fail(exitUsage, "Cannot listen on port %d: a port is 1 to 65535, or 0 for a free one.", o.port)
 	}
 	where := net.JoinHostPort(o.host, strconv.Itoa(o.port))
 	addr, err := net.ResolveUDPAddr("udp", where)

@@ -147,6 +147,9 @@ func (c *Client) Compare(ctx context.Context, name string) (Comparison, error) {
 // ErrDigits says that digits typed by a person are not those of the key.
 var ErrDigits = errors.New("these are not the digits of the key")
 
+// ErrSameKey says that there is no new key of a user to accept.
+var ErrSameKey = errors.New("the key has not changed")
+
 // digitsMin is how many digits of a fingerprint name a key: one group, as
 // people read them.
 const digitsMin = 5
@@ -163,7 +166,7 @@ func (c *Client) Trust(ctx context.Context, name, digits string) (drafts int, er
 		case err != nil:
 			failed = err
 		case ct.changed == nil:
-			failed = fmt.Errorf("%s's key has not changed", ct.name)
+			failed = fmt.Errorf("%w: %s", ErrSameKey, ct.name)
 		case !digitsOf(keys.Fingerprint(ct.changed.id()), digits):
 			failed = ErrDigits
 		default:

@@ -135,7 +135,12 @@ func (c *Client) loginError(waited error, server netip.AddrPort, begun time.Time
 	case waited != nil:
 		return waited
 	}
-	silent := &NoAnswerError{Server: server, After: c.cfg.Now().Sub(begun), Why: err}
+	return noAnswer(server, c.cfg.Now().Sub(begun), err)
+}
+
+// noAnswer says what a dial means that led to nothing.
+func noAnswer(server netip.AddrPort, after time.Duration, err error) *NoAnswerError {
+	silent := &NoAnswerError{Server: server, After: after, Why: err}
 	var dial *transport.DialError
 	if errors.As(err, &dial) && errors.Is(err, transport.ErrNoAnswer) {
 		silent.Tries, silent.Why = dial.Tries, nil
@@ -218,14 +223,17 @@ func askKeyOnce(ctx context.Context, cfg Config, server netip.AddrPort, wait tim
 	defer e.Close()
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	begun := cfg.Now()
 	key, err := askKey(waiting, e, cfg.Random, server)
-	if err != nil && ctx.Err() == nil {
+	switch {
+	case err == nil:
+		return NewClassicServerKey(key), nil
+	case ctx.Err() != nil:
+		return nil, err
+	case waiting.Err() != nil:
 		return nil, &NoAnswerError{Server: server, After: wait}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return NewClassicServerKey(key), nil
+	return nil, noAnswer(server, cfg.Now().Sub(begun), err)
 }
 
 // openControl opens the control stream of a new conn and takes the first

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"syscall"
 
 	sqlite "modernc.org/sqlite"
 	sqlitelib "modernc.org/sqlite/lib"
@@ -205,11 +206,15 @@ func (db *Database) Close() error {
 	return errors.Join(append(errs, db.write.Close())...)
 }
 
-// Full reports whether the error says that the disk, or the database's own
-// limit, has no room left.
+// Full reports whether the error says that the disk, the user's share of it, or
+// the database's own limit has no room left.
 func Full(err error) bool {
-	sql, ok := errors.AsType[*sqlite.Error](err)
-	return ok && sql.Code()&0xff == sqlitelib.SQLITE_FULL
+	if sql, ok := errors.AsType[*sqlite.Error](err); ok {
+		// SHMSIZE: there is no room for the index of the journal, which is made
+		// when the database is opened.
+		return sql.Code()&0xff == sqlitelib.SQLITE_FULL || sql.Code() == sqlitelib.SQLITE_IOERR_SHMSIZE
+	}
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
 // Closed reports whether the error says that the database was closed.
