@@ -12,13 +12,11 @@ const (
 	expireMax   = 1000        // of each kind in one change, so that others need not wait
 )
 
-// keepHouse does what time asks for until ctx ends: it drops what is over,
-// lets the tier do its own, and says in the log when the store stops or starts
-// to work.
+// keepHouse does what time asks for until ctx ends: it drops what is over and
+// lets the tier do its own.
 func (s *Server) keepHouse(ctx context.Context) {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
-	healthy := true
 	for {
 		select {
 		case <-tick.C:
@@ -27,13 +25,6 @@ func (s *Server) keepHouse(ctx context.Context) {
 		}
 		s.expire(ctx)
 		s.tier.keepHouse(ctx)
-		if err := s.engine.Health().Err; (err == nil) != healthy {
-			if healthy = err == nil; healthy {
-				s.log.Info("the state is written again")
-			} else {
-				s.log.Error("the state cannot be written; messages are refused until it can", "why", err)
-			}
-		}
 	}
 }
 

@@ -67,7 +67,6 @@ func New(ctx context.Context, cfg Config) (*Server, error) {
 
 func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{
-		engine: cfg.Engine,
 		clock:  cfg.Clock,
 		source: cfg.Random,
 		log:    cfg.Log,
@@ -83,6 +82,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.engine = &watched{Engine: cfg.Engine, clock: s.clock, log: s.log}
 	s.large = make(chan struct{}, s.limits.LargeRequests)
 
 	var err error
