@@ -244,7 +244,7 @@ func TestAttack50NoProofNoKey(t *testing.T) {
 		}
 		bad := *ke3
 		change(&bad)
-		for _, try := range []*wire.OpaqueKe3{&bad, ke3} {
+		for _, try := range []*wire.OpaqueKe3{&bad, ke3, new(wire.OpaqueKe3)} { // zeros are what Clear leaves
 			if session, err := pending.Finish(try); err != ErrProof || session != [64]byte{} {
 				t.Errorf("%s: error %v, want %v", name, err, ErrProof)
 			}
