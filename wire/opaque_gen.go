@@ -12,13 +12,13 @@ import (
 // This file needs the first revision of the codec package.
 const _ = codec.Revision1
 
-// An OpaqueElement is an element of the group as RFC 9496 section 4.3.2 encodes it. What
-// another encoding of an element would be, what is no encoding and the identity (32
-// zero bytes) end the run.
+// An OpaqueElement is an element of the group, encoded as in RFC 9496 section 4.3.2.
+// Wherever one arrives, bytes that section 4.3.1 doesn't decode end the run, and so does
+// the identity, which is 32 zero bytes.
 type OpaqueElement [32]byte
 
 // OpaqueInput is what the client puts into Blind as the password: the password in
-// Unicode form NFC, 1 to 128 bytes, with both identities, as RFC 9807 section 6.1
+// Unicode form NFC, 1 to 128 bytes, with both identities, as RFC 9807 section 9.1
 // recommends.
 type OpaqueInput struct {
 	ServerIdentity []byte
@@ -146,13 +146,12 @@ func (m *OpaqueInput) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// The info of keys that a server expands for a user from its oprf_seed, 64 random bytes that
-// it keeps as long as its users' passwords shall work. With the label "OprfKey" come 32
-// bytes, and DeriveKeyPair of those and "OPAQUE-DeriveKeyPair" is the user's OPRF key. For
-// "FakeKey" and "FakePub" see OpaqueRecord.
+// A server keeps two secrets for as long as its users' passwords shall work: oprf_seed,
+// 64 random bytes, and server_private_key, a random scalar that is not zero. The key of
+// the OPRF is another for each user:
 //
-// The server's other secret is its private key in 3DH: a scalar that is not zero,
-// little-endian and reduced. Its public key is that times the group's generator.
+//	seed     = Expand(oprf_seed, OpaqueSeedInfo, 32), label "OprfKey"
+//	OPRF key = the scalar of DeriveKeyPair(seed, "OPAQUE-DeriveKeyPair")
 type OpaqueSeedInfo struct {
 	CredentialIdentifier []byte
 	Label                [7]byte
@@ -362,15 +361,16 @@ func (m *OpaqueResponse) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// An OpaqueRecord is what the server keeps of a user. Whoever sends one has a
-// client_public_key that is checked as any element.
+// An OpaqueRecord is what the server keeps of a user.
 //
-// For a user who doesn't exist the server goes on with a fake record: an envelope of
-// zeros; as masking_key 64 bytes expanded from oprf_seed with the user's credential
-// identifier and the label "FakeKey"; and as client_public_key that of DeriveKeyPair,
-// with the info "OPAQUE-DeriveDiffieHellmanKeyPair", of 32 bytes that are expanded
-// likewise with an empty identifier and the label "FakePub". Two asks for one user so get answers
-// from one record, and none that could be told from a real one's.
+// A user who doesn't exist is answered from a fake record, in the same way, so that
+// nobody can tell. Its envelope is all zero, and two asks for one name get the same:
+//
+//	masking_key       = Expand(oprf_seed, OpaqueSeedInfo, 64), label "FakeKey"
+//	seed              = Expand(oprf_seed, OpaqueSeedInfo, 32), label "FakePub", with an
+//	                    empty credential identifier: one for all who don't exist
+//	client_public_key = the public key of
+//	                    DeriveKeyPair(seed, "OPAQUE-DeriveDiffieHellmanKeyPair")
 type OpaqueRecord struct {
 	ClientPublicKey OpaqueElement
 	MaskingKey      [64]byte

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/crypto/argon2"
+
 	"sotto/wire"
 )
 
@@ -344,6 +346,10 @@ func TestAttack70StretchIsTheProtocols(t *testing.T) {
 	}
 	if !bytes.Equal(zero, full) {
 		t.Error("the zero Stretch is another one")
+	}
+	oprf := [64]byte{2}
+	if got := (Stretch{}).Output(oprf); !bytes.Equal(got[:], argon2.IDKey(oprf[:], make([]byte, 16), 3, 64*1024, 4, 64)) {
+		t.Error("the output of an OPRF is stretched otherwise")
 	}
 }
 
