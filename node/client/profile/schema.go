@@ -63,5 +63,37 @@ CREATE TABLE inbox (         -- received and not shown yet
 	time   INTEGER NOT NULL,
 	body   BLOB NOT NULL
 );
+`, `
+CREATE TABLE history (       -- at most one row: how the server's keys followed each other
+	one  INTEGER PRIMARY KEY CHECK (one = 1),
+	body BLOB NOT NULL
+);
+
+CREATE TABLE log (           -- at most one row: how far it is known
+	one    INTEGER PRIMARY KEY CHECK (one = 1),
+	leaves INTEGER NOT NULL,
+	head   BLOB NOT NULL
+);
+
+CREATE TABLE waiting (       -- signed heads of more leaves, to be compared
+	pos  INTEGER PRIMARY KEY,
+	head BLOB NOT NULL
+);
+
+CREATE TABLE hash (          -- of the tree over the leaves, as tlog numbers them
+	n    INTEGER PRIMARY KEY,
+	hash BLOB NOT NULL
+);
+
+CREATE TABLE entry (         -- the last one of each user
+	user  TEXT PRIMARY KEY COLLATE NOCASE,
+	entry BLOB NOT NULL
+);
+
+CREATE TABLE evidence (      -- against the server
+	pos  INTEGER PRIMARY KEY AUTOINCREMENT,
+	time INTEGER NOT NULL,
+	body BLOB NOT NULL UNIQUE
+);
 `},
 }

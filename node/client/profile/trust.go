@@ -38,8 +38,8 @@ func (p *Profile) PinServerKey(ctx context.Context, key []byte) error {
 }
 
 // ReplaceServerKey pins another key of the server that the user has accepted
-// in place of the old one. The manifest is forgotten, since the new key signs
-// a new chain of them; the keys of peers stay.
+// in place of the old one. The manifest or the log is forgotten, since the new
+// key signs a new one; the keys of peers stay.
 func (p *Profile) ReplaceServerKey(ctx context.Context, old, key []byte) error {
 	return p.change(ctx, len(key), func(w *disk.Writer) error {
 		var pinned []byte
@@ -54,9 +54,41 @@ func (p *Profile) ReplaceServerKey(ctx context.Context, old, key []byte) error {
 		if _, err := w.Exec("UPDATE server SET key = ? WHERE one = ?", key, 1); err != nil {
 			return err
 		}
-		_, err := w.Exec("DELETE FROM manifest")
+		if _, err := w.Exec("DELETE FROM manifest"); err != nil {
+			return err
+		}
+		return forgetLog(w)
+	})
+}
+
+// FollowServerKey pins the key to which the pinned one leads. history is the way there;
+// the log goes on.
+func (p *Profile) FollowServerKey(ctx context.Context, old, key, history []byte) error {
+	return p.change(ctx, len(key)+len(history), func(w *disk.Writer) error {
+		var pinned []byte
+		switch err := w.Row("SELECT key FROM server WHERE one = ?", 1).Scan(&pinned); {
+		case errors.Is(err, sql.ErrNoRows):
+			return fmt.Errorf("pinned server key: %w", ErrNotFound)
+		case err != nil:
+			return err
+		case !bytes.Equal(pinned, old):
+			return fmt.Errorf("pinned server key: %w", ErrConflict)
+		}
+		if _, err := w.Exec("UPDATE server SET key = ? WHERE one = ?", key, 1); err != nil {
+			return err
+		}
+		_, err := w.Exec("INSERT OR REPLACE INTO history VALUES (1, ?)", history)
 		return err
 	})
+}
+
+// ServerHistory gives the way from the first key that was pinned to the present one, or
+// ErrNotFound if that is still the first.
+func (p *Profile) ServerHistory(ctx context.Context) (history []byte, err error) {
+	if err := p.db.Read.QueryRowContext(ctx, "SELECT body FROM history").Scan(&history); err != nil {
+		return nil, notFound(err, "history of the server's keys")
+	}
+	return history, nil
 }
 
 // A Manifest is the newest manifest that was seen.
@@ -151,7 +183,7 @@ func setPeer(w *disk.Writer, peer PeerKey) (changed bool, err error) {
 type Peer struct {
 	Name string
 	Key  []byte
-	// Changed is another key that the manifest shows and the user has not
+	// Changed is another key that the directory shows and the user has not
 	// accepted; nil if there is none. Nothing may be sent while it is set.
 	Changed []byte
 	// Verified says that the user has compared Key with its owner.
