@@ -484,6 +484,10 @@ func (m *B3Head) appendText(b []byte) []byte {
 // B3 says who logs in. The server checks, in this order: length, address, c1, its age,
 // the solutions, that (n1, bind) is new, rates, and only then decapsulates, opens the
 // box and looks at the user. Whatever fails is dropped.
+//
+// A server that wants more work than c1 asked for, for this network or for this user's
+// password, answers B3 with another B2 in place of B4, and waits for B3 again. The
+// client makes all of B3 anew then.
 type B3 struct {
 	Head    B3Head
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them
@@ -784,7 +788,7 @@ func (m *B3Box) appendText(b []byte) []byte {
 
 // A PasswordClaim is a struct of the protocol.
 type PasswordClaim struct {
-	Ke1 [96]byte // an OpaqueKe1
+	Ke1 OpaqueKe1
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -809,7 +813,11 @@ func (m *PasswordClaim) MarshalBinary() ([]byte, error) {
 
 // encode is AppendBinary to a buffer that has grown already.
 func (m *PasswordClaim) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Ke1[:]...)
+	start := len(b)
+	var err error
+	if b, err = m.Ke1.encode(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordClaim", "ke1", len(b)-start)
+	}
 	return b, nil
 }
 
@@ -825,11 +833,13 @@ func (m *PasswordClaim) UnmarshalBinary(b []byte) error {
 
 // Decode decodes a PasswordClaim from the front of b and returns how many bytes it took.
 func (m *PasswordClaim) Decode(b []byte) (int, error) {
-	if len(b) < 96 {
-		return 0, codec.Short("PasswordClaim", "ke1", 0, len(b), 96)
+	in := b
+	n, err := m.Ke1.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PasswordClaim", "ke1", 0)
 	}
-	m.Ke1 = [96]byte(b[0:96])
-	return 96, nil
+	b = b[n:]
+	return len(in) - len(b), nil
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -838,7 +848,7 @@ func (m *PasswordClaim) String() string { return string(m.appendText(nil)) }
 func (m *PasswordClaim) appendText(b []byte) []byte {
 	b = append(b, "PasswordClaim{"...)
 	b = append(b, "ke1: "...)
-	b = codec.AppendBytes(b, m.Ke1[:])
+	b = m.Ke1.appendText(b)
 	return append(b, '}')
 }
 
@@ -1123,7 +1133,7 @@ func (m *B4Box) appendText(b []byte) []byte {
 
 // A PasswordCredentials is a struct of the protocol.
 type PasswordCredentials struct {
-	Ke2     [320]byte // an OpaqueKe2
+	Ke2     OpaqueKe2
 	Wrapped WrappedAccount
 }
 
@@ -1151,7 +1161,9 @@ func (m *PasswordCredentials) MarshalBinary() ([]byte, error) {
 func (m *PasswordCredentials) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	b = append(b, m.Ke2[:]...)
+	if b, err = m.Ke2.encode(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordCredentials", "ke2", len(b)-start)
+	}
 	if b, err = m.Wrapped.encode(b); err != nil {
 		return b[:start], codec.Within(err, "PasswordCredentials", "wrapped", len(b)-start)
 	}
@@ -1171,14 +1183,14 @@ func (m *PasswordCredentials) UnmarshalBinary(b []byte) error {
 // Decode decodes a PasswordCredentials from the front of b and returns how many bytes it took.
 func (m *PasswordCredentials) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 320 {
-		return 0, codec.Short("PasswordCredentials", "ke2", 0, len(b), 320)
-	}
-	m.Ke2 = [320]byte(b[0:320])
-	b = b[320:]
-	n, err := m.Wrapped.Decode(b)
+	n, err := m.Ke2.Decode(b)
 	if err != nil {
-		return 0, codec.Within(err, "PasswordCredentials", "wrapped", 320)
+		return 0, codec.Within(err, "PasswordCredentials", "ke2", 0)
+	}
+	b = b[n:]
+	n, err = m.Wrapped.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PasswordCredentials", "wrapped", len(in)-len(b))
 	}
 	b = b[n:]
 	return len(in) - len(b), nil
@@ -1190,7 +1202,7 @@ func (m *PasswordCredentials) String() string { return string(m.appendText(nil))
 func (m *PasswordCredentials) appendText(b []byte) []byte {
 	b = append(b, "PasswordCredentials{"...)
 	b = append(b, "ke2: "...)
-	b = codec.AppendBytes(b, m.Ke2[:])
+	b = m.Ke2.appendText(b)
 	b = append(b, ", wrapped: "...)
 	b = m.Wrapped.appendText(b)
 	return append(b, '}')
@@ -1440,7 +1452,7 @@ func (m *B5Box) appendText(b []byte) []byte {
 // doesn't show the device yet, all that the session may do is to publish an Entry
 // that adds it.
 type PasswordProof struct {
-	Ke3    [64]byte // an OpaqueKe3
+	Ke3    OpaqueKe3
 	Device DeviceKeys
 	Sig    EdSignature
 }
@@ -1469,7 +1481,9 @@ func (m *PasswordProof) MarshalBinary() ([]byte, error) {
 func (m *PasswordProof) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	b = append(b, m.Ke3[:]...)
+	if b, err = m.Ke3.encode(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordProof", "ke3", len(b)-start)
+	}
 	if b, err = m.Device.encode(b); err != nil {
 		return b[:start], codec.Within(err, "PasswordProof", "device", len(b)-start)
 	}
@@ -1490,14 +1504,14 @@ func (m *PasswordProof) UnmarshalBinary(b []byte) error {
 // Decode decodes a PasswordProof from the front of b and returns how many bytes it took.
 func (m *PasswordProof) Decode(b []byte) (int, error) {
 	in := b
-	if len(b) < 64 {
-		return 0, codec.Short("PasswordProof", "ke3", 0, len(b), 64)
-	}
-	m.Ke3 = [64]byte(b[0:64])
-	b = b[64:]
-	n, err := m.Device.Decode(b)
+	n, err := m.Ke3.Decode(b)
 	if err != nil {
-		return 0, codec.Within(err, "PasswordProof", "device", 64)
+		return 0, codec.Within(err, "PasswordProof", "ke3", 0)
+	}
+	b = b[n:]
+	n, err = m.Device.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PasswordProof", "device", len(in)-len(b))
 	}
 	b = b[n:]
 	if len(b) < 64 {
@@ -1514,7 +1528,7 @@ func (m *PasswordProof) String() string { return string(m.appendText(nil)) }
 func (m *PasswordProof) appendText(b []byte) []byte {
 	b = append(b, "PasswordProof{"...)
 	b = append(b, "ke3: "...)
-	b = codec.AppendBytes(b, m.Ke3[:])
+	b = m.Ke3.appendText(b)
 	b = append(b, ", device: "...)
 	b = m.Device.appendText(b)
 	b = append(b, ", sig: "...)
@@ -2197,14 +2211,19 @@ func (m *ChannelT4) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A PeerChallenge answers P1: the one who is dialled takes part in the transcript before anything is sealed to it.
+// A PeerChallenge answers P1: the one who is dialled says with which of his devices, and
+// takes part in the transcript before anything is sealed to it. mac is HMAC-SHA-256 under
+// the intro key over the label "peer challenge" and PeerChallengeInput. The one who dials
+// goes on only if the log shows the device.
 type PeerChallenge struct {
-	Nonce [32]byte
+	Nonce  [32]byte
+	Device KeyId
+	Mac    [32]byte
 }
 
 // Size returns how many bytes AppendBinary appends.
 func (m *PeerChallenge) Size() int {
-	return 33
+	return 97
 }
 
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
@@ -2224,8 +2243,12 @@ func (m *PeerChallenge) MarshalBinary() ([]byte, error) {
 
 // encode is AppendBinary to a buffer that has grown already.
 func (m *PeerChallenge) encode(b []byte) ([]byte, error) {
-	b = append(b, 0x2f)
-	b = append(b, m.Nonce[:]...)
+	b = slices.Grow(b, 97)[:len(b)+97]
+	p := (*[97]byte)(b[len(b)-97:])
+	p[0] = 0x2f
+	copy(p[1:33], m.Nonce[:])
+	copy(p[33:65], m.Device[:])
+	copy(p[65:97], m.Mac[:])
 	return b, nil
 }
 
@@ -2241,12 +2264,15 @@ func (m *PeerChallenge) UnmarshalBinary(b []byte) error {
 
 // Decode decodes a PeerChallenge from the front of b and returns how many bytes it took.
 func (m *PeerChallenge) Decode(b []byte) (int, error) {
-	if len(b) < 33 ||
+	if len(b) < 97 ||
 		b[0] != 47 {
 		return 0, m.explain(b, 0)
 	}
-	m.Nonce = [32]byte(b[1:33])
-	return 33, nil
+	p := (*[97]byte)(b)
+	m.Nonce = [32]byte(p[1:33])
+	m.Device = KeyId(p[33:65])
+	m.Mac = [32]byte(p[65:97])
+	return 97, nil
 }
 
 // explain says what is wrong with the fixed part of b that Decode refused.
@@ -2255,11 +2281,15 @@ func (m *PeerChallenge) Decode(b []byte) (int, error) {
 func (*PeerChallenge) explain(b []byte, at int) error {
 	switch {
 	case len(b) < 1:
-		return codec.Lacking(codec.Short("PeerChallenge", "type", at, len(b), 1), 33-len(b))
+		return codec.Lacking(codec.Short("PeerChallenge", "type", at, len(b), 1), 97-len(b))
 	case b[0] != 47:
 		return codec.Fail("PeerChallenge", "type", at, codec.ErrConst)
 	case len(b) < 33:
-		return codec.Short("PeerChallenge", "nonce", at+1, len(b)-1, 32)
+		return codec.Lacking(codec.Short("PeerChallenge", "nonce", at+1, len(b)-1, 32), 97-len(b))
+	case len(b) < 65:
+		return codec.Lacking(codec.Short("PeerChallenge", "device", at+33, len(b)-33, 32), 97-len(b))
+	case len(b) < 97:
+		return codec.Short("PeerChallenge", "mac", at+65, len(b)-65, 32)
 	}
 	return nil
 }
@@ -2271,6 +2301,172 @@ func (m *PeerChallenge) appendText(b []byte) []byte {
 	b = append(b, "PeerChallenge{"...)
 	b = append(b, "nonce: "...)
 	b = codec.AppendBytes(b, m.Nonce[:])
+	b = append(b, ", device: "...)
+	b = codec.AppendBytes(b, m.Device[:])
+	b = append(b, ", mac: "...)
+	b = codec.AppendBytes(b, m.Mac[:])
+	return append(b, '}')
+}
+
+// A PeerChallengeInput is a struct of the protocol.
+type PeerChallengeInput struct {
+	Conn   Hash
+	P1     Hash // H(p1 hash, the bytes of P1)
+	Nonce  [32]byte
+	Device KeyId
+	Caller string // in lower case
+	Callee string
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PeerChallengeInput) Size() int {
+	return 128 + 1 + len(m.Caller) + 1 + len(m.Callee)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PeerChallengeInput) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerChallengeInput) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *PeerChallengeInput) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, 128)[:len(b)+128]
+	p := (*[128]byte)(b[len(b)-128:])
+	copy(p[0:32], m.Conn[:])
+	copy(p[32:64], m.P1[:])
+	copy(p[64:96], m.Nonce[:])
+	copy(p[96:128], m.Device[:])
+	if !utf8.ValidString(m.Caller) {
+		return b[:start], codec.Fail("PeerChallengeInput", "caller", len(b)-start, codec.ErrUTF8)
+	}
+	if len(m.Caller) < 1 {
+		return b[:start], codec.Below("PeerChallengeInput", "caller", len(b)-start, uint64(len(m.Caller)), 1)
+	}
+	if len(m.Caller) > 32 {
+		return b[:start], codec.Above("PeerChallengeInput", "caller", len(b)-start, uint64(len(m.Caller)), 32)
+	}
+	b = append(b, uint8(len(m.Caller)))
+	b = append(b, m.Caller...)
+	if !utf8.ValidString(m.Callee) {
+		return b[:start], codec.Fail("PeerChallengeInput", "callee", len(b)-start, codec.ErrUTF8)
+	}
+	if len(m.Callee) < 1 {
+		return b[:start], codec.Below("PeerChallengeInput", "callee", len(b)-start, uint64(len(m.Callee)), 1)
+	}
+	if len(m.Callee) > 32 {
+		return b[:start], codec.Above("PeerChallengeInput", "callee", len(b)-start, uint64(len(m.Callee)), 32)
+	}
+	b = append(b, uint8(len(m.Callee)))
+	b = append(b, m.Callee...)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PeerChallengeInput) UnmarshalBinary(b []byte) error {
+	*m = PeerChallengeInput{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PeerChallengeInput", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PeerChallengeInput from the front of b and returns how many bytes it took.
+func (m *PeerChallengeInput) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 128 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[128]byte)(b)
+	m.Conn = Hash(p[0:32])
+	m.P1 = Hash(p[32:64])
+	m.Nonce = [32]byte(p[64:96])
+	m.Device = KeyId(p[96:128])
+	b = b[128:]
+	if len(b) < 1 {
+		return 0, codec.Short("PeerChallengeInput", "caller", 128, len(b), 1)
+	}
+	n := int(b[0])
+	if n < 1 {
+		return 0, codec.Below("PeerChallengeInput", "caller", 128, uint64(n), 1)
+	}
+	if n > 32 {
+		return 0, codec.Above("PeerChallengeInput", "caller", 128, uint64(n), 32)
+	}
+	if len(b)-1 < n {
+		return 0, codec.Short("PeerChallengeInput", "caller", 128, len(b)-1, n)
+	}
+	if !utf8.Valid(b[1 : 1+n]) {
+		return 0, codec.Fail("PeerChallengeInput", "caller", 128, codec.ErrUTF8)
+	}
+	m.Caller = string(b[1 : 1+n])
+	b = b[1+n:]
+	if len(b) < 1 {
+		return 0, codec.Short("PeerChallengeInput", "callee", len(in)-len(b), len(b), 1)
+	}
+	n = int(b[0])
+	if n < 1 {
+		return 0, codec.Below("PeerChallengeInput", "callee", len(in)-len(b), uint64(n), 1)
+	}
+	if n > 32 {
+		return 0, codec.Above("PeerChallengeInput", "callee", len(in)-len(b), uint64(n), 32)
+	}
+	if len(b)-1 < n {
+		return 0, codec.Short("PeerChallengeInput", "callee", len(in)-len(b), len(b)-1, n)
+	}
+	if !utf8.Valid(b[1 : 1+n]) {
+		return 0, codec.Fail("PeerChallengeInput", "callee", len(in)-len(b), codec.ErrUTF8)
+	}
+	m.Callee = string(b[1 : 1+n])
+	b = b[1+n:]
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*PeerChallengeInput) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 32:
+		return codec.Lacking(codec.Short("PeerChallengeInput", "conn", at, len(b), 32), 128-len(b))
+	case len(b) < 64:
+		return codec.Lacking(codec.Short("PeerChallengeInput", "p1", at+32, len(b)-32, 32), 128-len(b))
+	case len(b) < 96:
+		return codec.Lacking(codec.Short("PeerChallengeInput", "nonce", at+64, len(b)-64, 32), 128-len(b))
+	case len(b) < 128:
+		return codec.Short("PeerChallengeInput", "device", at+96, len(b)-96, 32)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PeerChallengeInput) String() string { return string(m.appendText(nil)) }
+
+func (m *PeerChallengeInput) appendText(b []byte) []byte {
+	b = append(b, "PeerChallengeInput{"...)
+	b = append(b, "conn: "...)
+	b = codec.AppendBytes(b, m.Conn[:])
+	b = append(b, ", p1: "...)
+	b = codec.AppendBytes(b, m.P1[:])
+	b = append(b, ", nonce: "...)
+	b = codec.AppendBytes(b, m.Nonce[:])
+	b = append(b, ", device: "...)
+	b = codec.AppendBytes(b, m.Device[:])
+	b = append(b, ", caller: "...)
+	b = codec.AppendText(b, m.Caller)
+	b = append(b, ", callee: "...)
+	b = codec.AppendText(b, m.Callee)
 	return append(b, '}')
 }
 
@@ -2359,7 +2555,8 @@ func (m *PeerHead) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// Between clients B3 has no puzzle: the introduction was one. B4 and B5 follow as above, of kind device.
+// Between clients B3 has no puzzle: the introduction was one. B4 and B5 follow as above, of kind device, and
+// with a tree_size of 0. The introduction is used up when B5 proves the caller.
 type PeerB3 struct {
 	Head    PeerHead
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them

@@ -554,7 +554,7 @@ field("b3box.kind", "uint8", "kind", base.DEC, names.LoginKind)
 field("b3box.password", "none", "password")
 field("b3box.device", "none", "device")
 field("b3box", "none", "B3Box")
-field("passwordclaim.ke1", "bytes", "ke1")
+field("passwordclaim.ke1", "none", "ke1")
 field("passwordclaim", "none", "PasswordClaim")
 field("deviceclaim.device", "bytes", "device")
 field("deviceclaim", "none", "DeviceClaim")
@@ -565,7 +565,7 @@ field("b4", "none", "B4")
 field("b4box.kind", "uint8", "kind", base.DEC, names.LoginKind)
 field("b4box.password", "none", "password")
 field("b4box", "none", "B4Box")
-field("passwordcredentials.ke2", "bytes", "ke2")
+field("passwordcredentials.ke2", "none", "ke2")
 field("passwordcredentials.wrapped", "none", "wrapped")
 field("passwordcredentials", "none", "PasswordCredentials")
 field("b5.box_length", "uint16", "box_length", base.DEC)
@@ -577,7 +577,7 @@ field("b5box.password", "none", "password")
 field("b5box.device", "none", "device")
 field("b5box.anonymous", "none", "anonymous")
 field("b5box", "none", "B5Box")
-field("passwordproof.ke3", "bytes", "ke3")
+field("passwordproof.ke3", "none", "ke3")
 field("passwordproof.device", "none", "device")
 field("passwordproof.sig", "bytes", "sig")
 field("passwordproof", "none", "PasswordProof")
@@ -612,7 +612,18 @@ field("channelt4.b5", "bytes", "b5")
 field("channelt4", "none", "ChannelT4")
 field("peerchallenge.type", "uint8", "type", base.DEC)
 field("peerchallenge.nonce", "bytes", "nonce")
+field("peerchallenge.device", "bytes", "device")
+field("peerchallenge.mac", "bytes", "mac")
 field("peerchallenge", "none", "PeerChallenge")
+field("peerchallengeinput.conn", "bytes", "conn")
+field("peerchallengeinput.p1", "bytes", "p1")
+field("peerchallengeinput.nonce", "bytes", "nonce")
+field("peerchallengeinput.device", "bytes", "device")
+field("peerchallengeinput.caller_length", "uint8", "caller_length", base.DEC)
+field("peerchallengeinput.caller", "string", "caller")
+field("peerchallengeinput.callee_length", "uint8", "callee_length", base.DEC)
+field("peerchallengeinput.callee", "string", "callee")
+field("peerchallengeinput", "none", "PeerChallengeInput")
 field("peerhead.type", "uint8", "type", base.DEC)
 field("peerhead.keys", "none", "keys")
 field("peerhead", "none", "PeerHead")
@@ -1689,7 +1700,7 @@ function structs.B3Box(c)
 end
 
 function structs.PasswordClaim(c)
-  c:bytes(f["passwordclaim.ke1"], "ke1", 96)
+  c:under(f["passwordclaim.ke1"], structs.OpaqueKe1)
 end
 
 function structs.DeviceClaim(c)
@@ -1720,7 +1731,7 @@ function structs.B4Box(c)
 end
 
 function structs.PasswordCredentials(c)
-  c:bytes(f["passwordcredentials.ke2"], "ke2", 320)
+  c:under(f["passwordcredentials.ke2"], structs.OpaqueKe2)
   c:under(f["passwordcredentials.wrapped"], structs.WrappedAccount)
 end
 
@@ -1750,7 +1761,7 @@ function structs.B5Box(c)
 end
 
 function structs.PasswordProof(c)
-  c:bytes(f["passwordproof.ke3"], "ke3", 64)
+  c:under(f["passwordproof.ke3"], structs.OpaqueKe3)
   c:under(f["passwordproof.device"], structs.DeviceKeys)
   c:bytes(f["passwordproof.sig"], "sig", 64)
 end
@@ -1803,6 +1814,23 @@ end
 function structs.PeerChallenge(c)
   c:number(f["peerchallenge.type"], "type", 8)
   c:bytes(f["peerchallenge.nonce"], "nonce", 32)
+  c:bytes(f["peerchallenge.device"], "device", 32)
+  c:bytes(f["peerchallenge.mac"], "mac", 32)
+end
+
+function structs.PeerChallengeInput(c)
+  c:bytes(f["peerchallengeinput.conn"], "conn", 32)
+  c:bytes(f["peerchallengeinput.p1"], "p1", 32)
+  c:bytes(f["peerchallengeinput.nonce"], "nonce", 32)
+  c:bytes(f["peerchallengeinput.device"], "device", 32)
+  do
+    local n = c:number(f["peerchallengeinput.caller_length"], "caller_length", 8)
+    c:bytes(f["peerchallengeinput.caller"], "caller", n)
+  end
+  do
+    local n = c:number(f["peerchallengeinput.callee_length"], "callee_length", 8)
+    c:bytes(f["peerchallengeinput.callee"], "callee", n)
+  end
 end
 
 function structs.PeerHead(c)

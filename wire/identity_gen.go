@@ -667,7 +667,9 @@ func (m *AccountSecrets) appendText(b []byte) []byte {
 
 // A WrappedAccount is an AccountSecrets under the export key of OPAQUE: AES-256-GCM with
 // the key HKDF-Expand(export key, "account key") and the label "account key" and
-// WrappedAccountAad as associated data.
+// WrappedAccountAad as associated data. That of a user who doesn't exist is HKDF-Expand
+// under the label "decoy account" of HKDF-Extract with HostSecrets.decoy and, as salt,
+// H(decoy name, the name in lower case).
 type WrappedAccount struct {
 	Iv [12]byte
 	Ct [80]byte

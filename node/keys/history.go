@@ -2,7 +2,6 @@ package keys
 
 import (
 	"errors"
-	"fmt"
 
 	"sotto/wire"
 )
@@ -14,17 +13,6 @@ var (
 	// another server, or its keys were replaced without the old ones.
 	ErrPin = errors.New("the server's key is not the pinned one, nor does it follow from it")
 )
-
-// CheckServerKey reports whether a server can have such a key.
-func CheckServerKey(k *wire.ServerKey) error {
-	if isWeak(k.Sign) {
-		return errors.New("server key: not a key that can sign")
-	}
-	if err := CheckSealingKey(&k.Seal); err != nil {
-		return fmt.Errorf("server key: %w", err)
-	}
-	return nil
-}
 
 // Follow goes the way from a pinned key to the present one. changed reports whether
 // they differ. Nothing of the history needs to be trusted: each step is signed by both

@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding"
+	"fmt"
 
 	"sotto/wire"
 )
@@ -24,4 +25,23 @@ func mustEncode(m encoding.BinaryMarshaler) []byte {
 		panic("keys: " + err.Error())
 	}
 	return b
+}
+
+// CheckDeviceKeys reports whether a device can have such keys.
+func CheckDeviceKeys(k *wire.DeviceKeys) error { return checkKeys("device", k.Sign, &k.Seal) }
+
+// CheckAccountKeys reports whether an account can have such keys.
+func CheckAccountKeys(k *wire.AccountKeys) error { return checkKeys("account", k.Sign, &k.Seal) }
+
+// CheckServerKey reports whether a server can have such a key.
+func CheckServerKey(k *wire.ServerKey) error { return checkKeys("server", k.Sign, &k.Seal) }
+
+func checkKeys(whose string, sign wire.VerifyKey, seal *wire.SealingKey) error {
+	if isWeak(sign) {
+		return fmt.Errorf("%s key: not a key that can sign", whose)
+	}
+	if err := CheckSealingKey(seal); err != nil {
+		return fmt.Errorf("%s key: %w", whose, err)
+	}
+	return nil
 }

@@ -3,5 +3,6 @@
 //
 // login/puzzle makes strangers work before a server does, in both tiers.
 // login/classic is the tier of RSA keys and passwords, protocol.md section 3.
-// login/opaque is how the default tier uses a password, protocol.md section 4.
+// login/channel is the default tier, protocol.md section 4, and login/opaque how it uses a
+// password.
 package login
