@@ -45,7 +45,7 @@ func FuzzConn(f *testing.F) {
 	f.Add([]byte{})
 	f.Add([]byte{0, 40, 1, 2, 3})
 	f.Add(append(seal(data, ack), seal(fin)...))
-	for kind := range wire.SegmentType(18) {
+	for kind := range wire.SegmentType(19) {
 		f.Add(append(seal(wire.Segment{Type: kind}), 4, 1, 200))
 	}
 	f.Add(append([]byte{3, 8}, "M1 hello"...))

@@ -37,6 +37,15 @@ var targetsOfSegment = []target{
 		},
 	},
 	{
+		name: "MarksSegment", make: func() message { return new(wire.MarksSegment) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"0000", nil},
+			{"5ea44214", nil},
+			{"7989ac11be3a", nil},
+		},
+	},
+	{
 		name: "DataSegment", make: func() message { return new(wire.DataSegment) },
 		canonical: true, greedy: false,
 		seeds: []seed{
@@ -188,8 +197,10 @@ var targetsOfSegment = []target{
 			{"10fdb8a92b906913bd04dc6174f0", []place{{9, 1}}},
 			{"110000", []place{{1, 2}}},
 			{"110003442fe6", []place{{1, 2}}},
-			{"0729a7cd17f9", nil},
-			{"110009acfba87923b861776a", []place{{1, 2}}},
+			{"120000", nil},
+			{"12fdb8a92b906913bdcea82af7251a5f26", nil},
+			{"0829", nil},
+			{"1251f0842cc3aa", nil},
 		},
 	},
 }

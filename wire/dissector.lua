@@ -204,6 +204,7 @@ names.SegmentType = {
   [15] = "kex",
   [16] = "close",
   [17] = "datagram",
+  [18] = "marks",
 }
 names.LoginKind = {
   [1] = "password",
@@ -367,6 +368,9 @@ field("acksegment.run", "uint64", "run", base.DEC)
 field("acksegment.ranges_length", "uint8", "ranges_length", base.DEC)
 field("acksegment.ranges", "none", "ranges")
 field("acksegment", "none", "AckSegment")
+field("markssegment.ect", "uint64", "ect", base.DEC)
+field("markssegment.ce", "uint64", "ce", base.DEC)
+field("markssegment", "none", "MarksSegment")
 field("datasegment.stream", "uint64", "stream", base.DEC)
 field("datasegment.offset", "uint64", "offset", base.DEC)
 field("datasegment.bytes_length", "uint16", "bytes_length", base.DEC)
@@ -425,6 +429,7 @@ field("segment.params", "none", "params")
 field("segment.kex", "none", "kex")
 field("segment.close", "none", "close")
 field("segment.datagram", "none", "datagram")
+field("segment.marks", "none", "marks")
 field("segment", "none", "Segment")
 field("packetkeyinfo.label", "bytes", "label")
 field("packetkeyinfo.end", "uint8", "end", base.DEC)
@@ -1349,6 +1354,11 @@ function structs.AckSegment(c)
   end
 end
 
+function structs.MarksSegment(c)
+  c:varint(f["markssegment.ect"], "ect")
+  c:varint(f["markssegment.ce"], "ce")
+end
+
 function structs.DataSegment(c)
   c:varint(f["datasegment.stream"], "stream")
   c:varint(f["datasegment.offset"], "offset")
@@ -1459,6 +1469,8 @@ function structs.Segment(c)
     c:under(f["segment.close"], structs.CloseSegment)
   elseif v["type"] == 17 then
     c:under(f["segment.datagram"], structs.DatagramSegment)
+  elseif v["type"] == 18 then
+    c:under(f["segment.marks"], structs.MarksSegment)
   else
     malformed("type selects nothing")
   end

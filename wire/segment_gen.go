@@ -52,6 +52,7 @@ const (
 	SegmentTypeKex          SegmentType = 15
 	SegmentTypeClose        SegmentType = 16
 	SegmentTypeDatagram     SegmentType = 17
+	SegmentTypeMarks        SegmentType = 18
 )
 
 // String returns the name of the value, or its number.
@@ -93,6 +94,8 @@ func (e SegmentType) String() string {
 		return "close"
 	case e == SegmentTypeDatagram:
 		return "datagram"
+	case e == SegmentTypeMarks:
+		return "marks"
 	}
 	return codec.EnumText("SegmentType", uint64(e))
 }
@@ -117,7 +120,8 @@ func (e SegmentType) known() bool {
 		SegmentTypeParams,
 		SegmentTypeKex,
 		SegmentTypeClose,
-		SegmentTypeDatagram:
+		SegmentTypeDatagram,
+		SegmentTypeMarks:
 		return true
 	}
 	return false
@@ -399,6 +403,90 @@ func (m *AckSegment) appendText(b []byte) []byte {
 		b = m.Ranges[i].appendText(b)
 	}
 	b = append(b, ']')
+	return append(b, '}')
+}
+
+// How many packets came since the beginning whose IP header said that routers may mark
+// congestion (ect), and how many that one of them did (ce; RFC 3168). It goes along with
+// an ack in the same packet, as soon as one of the two isn't 0. A sender whose marked
+// packets are acknowledged without being counted here must stop marking: something
+// on the way spoils the marks.
+type MarksSegment struct {
+	Ect uint64
+	Ce  uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *MarksSegment) Size() int {
+	return codec.VarintSize(m.Ect) + codec.VarintSize(m.Ce)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *MarksSegment) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *MarksSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *MarksSegment) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	if m.Ect > codec.MaxVarint {
+		return b[:start], codec.Above("MarksSegment", "ect", len(b)-start, uint64(m.Ect), codec.MaxVarint)
+	}
+	b = codec.AppendVarint(b, m.Ect)
+	if m.Ce > codec.MaxVarint {
+		return b[:start], codec.Above("MarksSegment", "ce", len(b)-start, uint64(m.Ce), codec.MaxVarint)
+	}
+	b = codec.AppendVarint(b, m.Ce)
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *MarksSegment) UnmarshalBinary(b []byte) error {
+	*m = MarksSegment{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("MarksSegment", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a MarksSegment from the front of b and returns how many bytes it took.
+func (m *MarksSegment) Decode(b []byte) (int, error) {
+	in := b
+	k, n := codec.Varint(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("MarksSegment", "ect", 0, len(b), n)
+	}
+	m.Ect = k
+	b = b[n:]
+	k, n = codec.Varint(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("MarksSegment", "ce", len(in)-len(b), len(b), n)
+	}
+	m.Ce = k
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *MarksSegment) String() string { return string(m.appendText(nil)) }
+
+func (m *MarksSegment) appendText(b []byte) []byte {
+	b = append(b, "MarksSegment{"...)
+	b = append(b, "ect: "...)
+	b = codec.AppendUint(b, m.Ect)
+	b = append(b, ", ce: "...)
+	b = codec.AppendUint(b, m.Ce)
 	return append(b, '}')
 }
 
@@ -1471,6 +1559,7 @@ type Segment struct {
 	Kex          KexSegment          // if Type is kex
 	Close        CloseSegment        // if Type is close
 	Datagram     DatagramSegment     // if Type is datagram
+	Marks        MarksSegment        // if Type is marks
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -1508,6 +1597,8 @@ func (m *Segment) Size() int {
 		n += m.Close.Size()
 	case SegmentTypeDatagram:
 		n += m.Datagram.Size()
+	case SegmentTypeMarks:
+		n += m.Marks.Size()
 	}
 	return n
 }
@@ -1596,6 +1687,10 @@ func (m *Segment) encode(b []byte) ([]byte, error) {
 	case SegmentTypeDatagram:
 		if b, err = m.Datagram.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "datagram", len(b)-start)
+		}
+	case SegmentTypeMarks:
+		if b, err = m.Marks.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Segment", "marks", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("Segment", "type", len(b)-start, uint64(m.Type))
@@ -1716,6 +1811,12 @@ func (m *Segment) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Segment", "datagram", 1)
 		}
 		b = b[n:]
+	case SegmentTypeMarks:
+		n, err := m.Marks.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Segment", "marks", 1)
+		}
+		b = b[n:]
 	default:
 		return 0, codec.Unknown("Segment", "type", 0, uint64(m.Type))
 	}
@@ -1789,6 +1890,9 @@ func (m *Segment) appendText(b []byte) []byte {
 	case SegmentTypeDatagram:
 		b = append(b, ", datagram: "...)
 		b = m.Datagram.appendText(b)
+	case SegmentTypeMarks:
+		b = append(b, ", marks: "...)
+		b = m.Marks.appendText(b)
 	}
 	return append(b, '}')
 }

@@ -102,7 +102,7 @@ func (b *batched) add(o *Out) error {
 				return err
 			}
 		}
-		b.write.add(rest[:n], seg, o.To, b.unevenEnd)
+		b.write.add(Out{Buf: rest[:n], Seg: seg, To: o.To, Mark: o.Mark}, b.unevenEnd)
 		rest = rest[n:]
 	}
 	return nil
@@ -154,7 +154,7 @@ func (b *batched) sendSingly() error {
 	b.write.at++
 	for rest := m.Buf; len(rest) > 0; {
 		n := min(m.Seg, len(rest))
-		s.add(rest[:n], n, m.To, false)
+		s.add(Out{Buf: rest[:n], Seg: n, To: m.To, Mark: m.Mark}, false)
 		rest = rest[n:]
 	}
 	if err := s.send(); err != nil {
@@ -175,7 +175,7 @@ type readBatch struct {
 	headers  [maxBatch]unix.Mmsghdr
 	iovs     [maxBatch]unix.Iovec
 	names    [maxBatch]unix.RawSockaddrInet6 // has room for IPv4's as well
-	controls [maxBatch]segmentControl
+	controls [maxBatch]control
 
 	want, n int
 	err     error
@@ -188,7 +188,7 @@ func (r *readBatch) init(raw syscall.RawConn, z *zones) {
 		h.Iov = &r.iovs[i]
 		h.SetIovlen(1)
 		h.Name = bytesOf(&r.names[i])
-		h.Control = bytesOf(&r.controls[i])
+		h.Control = &r.controls[i].raw[0]
 	}
 }
 
@@ -199,7 +199,7 @@ func (r *readBatch) fill(in []In) (int, error) {
 		r.iovs[i].SetLen(len(in[i].Buf))
 		h := &r.headers[i].Hdr
 		h.Namelen = unix.SizeofSockaddrInet6
-		h.SetControllen(sizeofControl)
+		h.SetControllen(controlRoom)
 	}
 	r.n, r.err = 0, nil
 	err := r.raw.Read(r.step)
@@ -215,9 +215,11 @@ func (r *readBatch) fill(in []In) (int, error) {
 	for i := range in[:r.n] {
 		in[i].N = int(r.headers[i].Len)
 		in[i].Seg = in[i].N
-		if n := r.controls[i].merged(&r.headers[i].Hdr); n > 0 {
-			in[i].Seg = min(n, in[i].N)
+		seg, mark := r.controls[i].received(&r.headers[i].Hdr)
+		if seg > 0 {
+			in[i].Seg = min(seg, in[i].N)
 		}
+		in[i].Mark = mark
 		in[i].From = decodeAddress(&r.names[i], r.zones)
 	}
 	return r.n, nil
@@ -252,7 +254,7 @@ type writeBatch struct {
 	headers  [maxBatch]unix.Mmsghdr
 	iovs     [maxBatch][2]unix.Iovec // the second for an odd tail
 	names    [maxBatch]unix.RawSockaddrInet6
-	controls [maxBatch]segmentControl
+	controls [maxBatch]control
 	outs     [maxBatch]Out
 
 	n, at, lost int // messages added, done, and refused by the kernel
@@ -273,29 +275,35 @@ func (w *writeBatch) full() bool { return w.n == maxBatch }
 
 // add lays out a message. Datagrams to addresses that the socket can't reach are
 // lost here.
-func (w *writeBatch) add(b []byte, seg int, to netip.AddrPort, unevenEnd bool) {
+func (w *writeBatch) add(o Out, unevenEnd bool) {
 	i := w.n
 	h := &w.headers[i].Hdr
-	h.Namelen = encodeAddress(&w.names[i], w.family, to, w.zones)
+	h.Namelen = encodeAddress(&w.names[i], w.family, o.To, w.zones)
 	if h.Namelen == 0 {
 		return
 	}
-	w.outs[i] = Out{Buf: b, Seg: seg, To: to}
+	w.outs[i] = o
+	b, c := o.Buf, &w.controls[i]
+	c.clear()
 	w.iovs[i][0].Base = &b[0]
 	w.iovs[i][0].SetLen(len(b))
 	h.SetIovlen(1)
-	h.Control = nil
-	h.SetControllen(0)
-	if len(b) > seg {
-		w.controls[i].cut(seg)
-		h.Control = bytesOf(&w.controls[i])
-		h.SetControllen(sizeofControl)
-		if unevenEnd && len(b)%seg == 0 {
+	if o.Mark != Unmarked {
+		c.mark(o.Mark, w.family == unix.AF_INET || o.To.Addr().Unmap().Is4())
+	}
+	if len(b) > o.Seg {
+		c.cut(o.Seg)
+		if unevenEnd && len(b)%o.Seg == 0 {
 			w.iovs[i][1].Base = &oddTailBytes[0]
 			w.iovs[i][1].SetLen(oddTail)
 			h.SetIovlen(2)
 		}
 	}
+	h.Control = nil
+	if c.n > 0 {
+		h.Control = &c.raw[0]
+	}
+	h.SetControllen(c.n)
 	w.n++
 }
 
@@ -321,7 +329,7 @@ func (w *writeBatch) transmit(fd uintptr) bool {
 		case errno == unix.EAGAIN:
 			return false
 		case errno == unix.EINTR:
-		case (errno == unix.EIO || errno == unix.EINVAL) && w.headers[w.at].Hdr.Control != nil:
+		case (errno == unix.EIO || errno == unix.EINVAL) && len(w.outs[w.at].Buf) > w.outs[w.at].Seg:
 			return true
 		default:
 			// Nobody is there, or not this way, or not so long: lost, as datagrams may be.

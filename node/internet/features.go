@@ -9,6 +9,7 @@ type Features struct {
 	SendRuns    bool // an Out is one message to the kernel, which cuts it (UDP_SEGMENT)
 	ReceiveRuns bool // the kernel merges what comes in (UDP_GRO)
 	Kernel      bool // the socket is one of this machine, and no simulation
+	Marks       bool // datagrams are sent with the Mark that they shall have, and received with theirs
 	Whole       bool // datagrams are never cut on the way, so that a path's MTU can be found
 	ReadBuffer  int  // bytes that the kernel keeps for us; 0: not known
 	WriteBuffer int

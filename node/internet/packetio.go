@@ -17,6 +17,7 @@ type In struct {
 	N    int            // bytes received
 	Seg  int            // length of each datagram in Buf[:N]; the last may be shorter
 	From netip.AddrPort // IPv4 addresses in their 4-byte form
+	Mark Mark           // of all of them
 }
 
 // An Out is a run of equally long datagrams to one receiver.
@@ -24,6 +25,8 @@ type Out struct {
 	Buf []byte
 	Seg int // length of each datagram in Buf; the last may be shorter. 0: Buf is one datagram
 	To  netip.AddrPort
+
+	Mark Mark
 }
 
 // A PacketIO moves datagrams. WriteBatch may be called from several goroutines,
@@ -54,16 +57,25 @@ type addrPortConn interface {
 	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 }
 
+// A markedConn is what the simulated network offers: datagrams with the mark of their
+// headers.
+type markedConn interface {
+	ReadFromMarked(b []byte) (n int, from netip.AddrPort, mark byte, err error)
+	WriteToMarked(b []byte, to netip.AddrPort, mark byte) (int, error)
+}
+
 // plain moves one datagram at a time: for sockets that are none of the kernel's,
 // and machines without batches.
 type plain struct {
 	sock net.PacketConn
 	fast addrPortConn // the same socket, or nil
+	mark markedConn   // the same socket, or nil
 }
 
 func newPlain(sock net.PacketConn) *plain {
 	p := &plain{sock: sock}
 	p.fast, _ = sock.(addrPortConn)
+	p.mark, _ = sock.(markedConn)
 	return p
 }
 
@@ -83,6 +95,12 @@ func (p *plain) ReadBatch(in []In) (int, error) {
 }
 
 func (p *plain) read(m *In) (err error) {
+	if p.mark != nil {
+		var mark byte
+		m.N, m.From, mark, err = p.mark.ReadFromMarked(m.Buf)
+		m.Mark = Mark(mark & markMask)
+		return err
+	}
 	if p.fast != nil {
 		m.N, m.From, err = p.fast.ReadFromUDPAddrPort(m.Buf)
 		return err
@@ -101,7 +119,7 @@ func (p *plain) WriteBatch(out []Out) error {
 			if o.Seg > 0 {
 				n = min(n, o.Seg)
 			}
-			if err := p.write(b[:n], o.To); errors.Is(err, net.ErrClosed) {
+			if err := p.write(b[:n], o); errors.Is(err, net.ErrClosed) {
 				return err
 			}
 			b = b[n:]
@@ -113,12 +131,15 @@ func (p *plain) WriteBatch(out []Out) error {
 // features: a socket that isn't the kernel's is a simulation, where nothing is cut.
 func (p *plain) features() Features {
 	_, kernel := p.sock.(*net.UDPConn)
-	return Features{Kernel: kernel, Whole: !kernel}
+	return Features{Kernel: kernel, Whole: !kernel, Marks: p.mark != nil}
 }
 
-func (p *plain) write(b []byte, to netip.AddrPort) error {
+func (p *plain) write(b []byte, o *Out) error {
 	var err error
-	if p.fast != nil {
+	to := o.To
+	if p.mark != nil {
+		_, err = p.mark.WriteToMarked(b, to, byte(o.Mark))
+	} else if p.fast != nil {
 		_, err = p.fast.WriteToUDPAddrPort(b, to)
 	} else {
 		_, err = p.sock.WriteTo(b, net.UDPAddrFromAddrPort(to))

@@ -138,6 +138,39 @@ func TestRuns(t *testing.T) {
 	})
 }
 
+// Marks of congestion come through, of single datagrams and of runs; who can't read them
+// finds none.
+func TestMarks(t *testing.T) {
+	eachPair(t, func(t *testing.T, from, to PacketIO) {
+		for _, mark := range []Mark{Markable, Unmarked, Congested, Marked1} {
+			want := mark
+			if !FeaturesOf(from).Marks || !FeaturesOf(to).Marks {
+				want = Unmarked
+			}
+			err := from.WriteBatch([]Out{
+				{Buf: []byte("single"), To: to.LocalAddr(), Mark: mark},
+				{Buf: datagrams(3, 400, 7), Seg: 400, To: to.LocalAddr(), Mark: mark},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := buffers(8)
+			for count := 0; count < 5; {
+				n, err := to.ReadBatch(in)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, m := range in[:n] {
+					count += (m.N + m.Seg - 1) / m.Seg
+					if m.Mark != want {
+						t.Errorf("a datagram sent with mark %d came with %d, want %d", mark, m.Mark, want)
+					}
+				}
+			}
+		}
+	})
+}
+
 // Messages to several receivers go in one batch, and more of them than one system
 // call moves.
 func TestManyReceivers(t *testing.T) {

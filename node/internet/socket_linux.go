@@ -1,7 +1,6 @@
 package internet
 
 import (
-	"encoding/binary"
 	"strconv"
 	"strings"
 	"unsafe"
@@ -30,6 +29,13 @@ func prepare(fd int) (family int, got Features) {
 	if family == unix.AF_INET6 {
 		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
 		got.Whole = got.Whole && err == nil
+	}
+	// What routers say about congestion; a socket for both families is asked for both.
+	err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
+	got.Marks = err == nil
+	if family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_RECVTCLASS, 1)
+		got.Marks = got.Marks && err == nil
 	}
 	return family, got
 }
@@ -84,30 +90,6 @@ func kernelRelease() string {
 		return ""
 	}
 	return unix.ByteSliceToString(u.Release[:])
-}
-
-// A segmentControl is the control message about the length of a run's datagrams.
-type segmentControl struct {
-	head unix.Cmsghdr
-	size [8]byte
-}
-
-const sizeofControl = int(unsafe.Sizeof(segmentControl{}))
-
-// cut tells the kernel where to cut a run.
-func (c *segmentControl) cut(seg int) {
-	c.head.Level, c.head.Type = unix.IPPROTO_UDP, unix.UDP_SEGMENT
-	c.head.SetLen(unix.CmsgLen(2))
-	binary.NativeEndian.PutUint16(c.size[:], uint16(seg))
-}
-
-// merged is how long the datagrams are that the kernel merged, or 0 if it
-// received a single one.
-func (c *segmentControl) merged(h *unix.Msghdr) int {
-	if int(h.Controllen) < unix.CmsgLen(4) || c.head.Level != unix.IPPROTO_UDP || c.head.Type != unix.UDP_GRO {
-		return 0
-	}
-	return int(int32(binary.NativeEndian.Uint32(c.size[:])))
 }
 
 func recvmmsg(fd uintptr, headers []unix.Mmsghdr) (int, unix.Errno) {

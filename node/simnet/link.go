@@ -25,7 +25,16 @@ type Link struct {
 	Queue int // bytes that wait for the rate before more are dropped; 0: 64 KiB
 	MTU   int // larger datagrams are dropped; 0: no limit
 	Down  bool
+
+	Mark   int  // marks congestion (ECN) when so many bytes wait, if the sender allows it; 0: never
+	Bleach bool // clears the marks
 }
+
+// Marks of congestion in an IP header, RFC 3168.
+const (
+	markable  = 2
+	congested = 3
+)
 
 const defaultQueue = 64 << 10
 
@@ -45,6 +54,7 @@ type fate struct {
 	at     time.Time
 	again  time.Time // of the duplicate; zero if there is none
 	bitPos int       // the bit to flip; -1 if none
+	mark   byte
 }
 
 func newDirection(seed uint64, from, to netip.Addr, l Link) *direction {
@@ -57,7 +67,7 @@ func newDirection(seed uint64, from, to netip.Addr, l Link) *direction {
 	return &direction{link: l, random: rand.New(rand.NewPCG(seed, h))}
 }
 
-func (d *direction) fate(now time.Time, size int) fate {
+func (d *direction) fate(now time.Time, size int, mark byte) fate {
 	l, r := &d.link, d.random
 	lost, burst, twice, late, broken := r.Float64(), r.Float64(), r.Float64(), r.Float64(), r.Float64()
 	jitter := time.Duration(r.Float64() * float64(l.Jitter))
@@ -65,7 +75,10 @@ func (d *direction) fate(now time.Time, size int) fate {
 	hair := time.Duration(r.Int64N(1000)) // so that no two arrive at once
 	bit := r.IntN(max(size*8, 1))
 
-	f := fate{bitPos: -1}
+	f := fate{bitPos: -1, mark: mark}
+	if l.Bleach {
+		f.mark = 0
+	}
 	leave := now
 	if l.Rate > 0 {
 		queue := l.Queue
@@ -78,6 +91,8 @@ func (d *direction) fate(now time.Time, size int) fate {
 		if waiting := d.free.Sub(now).Seconds() * float64(l.Rate); int(waiting) > queue {
 			f.why = "queue"
 			return f
+		} else if l.Mark > 0 && int(waiting) > l.Mark && f.mark == markable {
+			f.mark = congested
 		}
 		d.free = d.free.Add(time.Duration(float64(size) / float64(l.Rate) * float64(time.Second)))
 		leave = d.free

@@ -126,7 +126,9 @@ func (n *Network) free(a netip.Addr) netip.AddrPort {
 
 // Send puts a datagram on its way as if it came from an address, which need not
 // be anybody's.
-func (n *Network) Send(from, to netip.AddrPort, b []byte) {
+func (n *Network) Send(from, to netip.AddrPort, b []byte) { n.send(from, to, b, 0) }
+
+func (n *Network) send(from, to netip.AddrPort, b []byte, mark byte) {
 	b = slices.Clone(b)
 	n.mu.Lock()
 	intercept := n.intercept
@@ -134,11 +136,13 @@ func (n *Network) Send(from, to netip.AddrPort, b []byte) {
 	if intercept != nil && !intercept(from, to, b) {
 		return
 	}
-	n.Inject(from, to, b)
+	n.inject(from, to, b, mark)
 }
 
 // Inject is Send past Intercept.
-func (n *Network) Inject(from, to netip.AddrPort, b []byte) {
+func (n *Network) Inject(from, to netip.AddrPort, b []byte) { n.inject(from, to, b, 0) }
+
+func (n *Network) inject(from, to netip.AddrPort, b []byte, mark byte) {
 	b = slices.Clone(b)
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -153,7 +157,7 @@ func (n *Network) Inject(from, to netip.AddrPort, b []byte) {
 		d = newDirection(n.seed, k[0], k[1], l)
 		n.ways[k] = d
 	}
-	f := d.fate(now, len(b))
+	f := d.fate(now, len(b), mark)
 	if f.why != "" {
 		n.note(now, from, to, len(b), f.why)
 		return
@@ -162,20 +166,20 @@ func (n *Network) Inject(from, to netip.AddrPort, b []byte) {
 	if f.bitPos >= 0 {
 		b[f.bitPos/8] ^= 1 << (f.bitPos % 8)
 	}
-	time.AfterFunc(f.at.Sub(now), func() { n.deliver(from, to, b) })
+	time.AfterFunc(f.at.Sub(now), func() { n.deliver(from, to, b, f.mark) })
 	if !f.again.IsZero() {
-		time.AfterFunc(f.again.Sub(now), func() { n.deliver(from, to, slices.Clone(b)) })
+		time.AfterFunc(f.again.Sub(now), func() { n.deliver(from, to, slices.Clone(b), f.mark) })
 	}
 }
 
-func (n *Network) deliver(from, to netip.AddrPort, b []byte) {
+func (n *Network) deliver(from, to netip.AddrPort, b []byte, mark byte) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	s := n.socks[to]
 	what := "got"
 	if s == nil || s.forgotten(time.Now()) {
 		what = "nobody"
-	} else if !s.put(from, b) {
+	} else if !s.put(from, b, mark) {
 		what = "full"
 	}
 	n.note(time.Now(), from, to, len(b), what)

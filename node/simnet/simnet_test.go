@@ -90,6 +90,8 @@ func TestLink(t *testing.T) {
 			return last > 999*time.Millisecond && last < 1001*time.Millisecond
 		}},
 		{"queue", Link{Rate: 1000, Queue: 500}, 100, 10, func(why map[string]int, last time.Duration) bool { return why["queue"] == 4 }},
+		{"mark", Link{Rate: 1000, Queue: 500, Mark: 250}, 100, 6, func(why map[string]int, last time.Duration) bool { return why["marked"] == 3 }},
+		{"bleach", Link{Rate: 1000, Queue: 500, Mark: 250, Bleach: true}, 100, 6, func(why map[string]int, last time.Duration) bool { return why["marked"] == 0 }},
 		{"delay", Link{Delay: time.Second}, 100, 1, func(why map[string]int, last time.Duration) bool { return last >= time.Second }},
 	}
 	for _, test := range tests {
@@ -99,8 +101,11 @@ func TestLink(t *testing.T) {
 			now := time.Unix(0, 0)
 			var last time.Duration
 			for range test.n {
-				f := d.fate(now, test.size)
+				f := d.fate(now, test.size, markable)
 				why[f.why]++
+				if f.mark == congested {
+					why["marked"]++
+				}
 				if f.why == "" {
 					last = f.at.Sub(now)
 				}

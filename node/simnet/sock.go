@@ -32,15 +32,16 @@ type Sock struct {
 type datagram struct {
 	from  netip.AddrPort
 	bytes []byte
+	mark  byte
 }
 
-func (s *Sock) put(from netip.AddrPort, b []byte) bool {
+func (s *Sock) put(from netip.AddrPort, b []byte, mark byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || len(s.inbox) >= inboxSize {
 		return false
 	}
-	s.inbox = append(s.inbox, datagram{from, b})
+	s.inbox = append(s.inbox, datagram{from, b, mark})
 	s.token()
 	return true
 }
@@ -57,11 +58,18 @@ func (s *Sock) token() {
 
 // ReadFromUDPAddrPort waits for a datagram.
 func (s *Sock) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
+	n, from, _, err := s.ReadFromMarked(b)
+	return n, from, err
+}
+
+// ReadFromMarked is ReadFromUDPAddrPort with the two bits about congestion (ECN) that the
+// datagram's IP header would have.
+func (s *Sock) ReadFromMarked(b []byte) (n int, from netip.AddrPort, mark byte, err error) {
 	for {
 		s.mu.Lock()
 		if s.closed {
 			s.mu.Unlock()
-			return 0, netip.AddrPort{}, net.ErrClosed
+			return 0, netip.AddrPort{}, 0, net.ErrClosed
 		}
 		if len(s.inbox) > 0 {
 			d := s.inbox[0]
@@ -71,7 +79,7 @@ func (s *Sock) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 				s.token()
 			}
 			s.mu.Unlock()
-			return copy(b, d.bytes), d.from, nil
+			return copy(b, d.bytes), d.from, d.mark, nil
 		}
 		deadline := s.deadline
 		s.mu.Unlock()
@@ -85,20 +93,26 @@ func (s *Sock) ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error) {
 		case <-s.wake:
 		case <-s.done:
 		case <-late:
-			return 0, netip.AddrPort{}, os.ErrDeadlineExceeded
+			return 0, netip.AddrPort{}, 0, os.ErrDeadlineExceeded
 		}
 	}
 }
 
 // WriteToUDPAddrPort sends a datagram.
 func (s *Sock) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	return s.WriteToMarked(b, to, 0)
+}
+
+// WriteToMarked sends a datagram whose IP header would have these two bits about
+// congestion.
+func (s *Sock) WriteToMarked(b []byte, to netip.AddrPort, mark byte) (int, error) {
 	s.mu.Lock()
 	closed := s.closed
 	s.mu.Unlock()
 	if closed {
 		return 0, net.ErrClosed
 	}
-	s.net.Send(s.net.leave(s), to, b)
+	s.net.send(s.net.leave(s), to, b, mark)
 	return len(b), nil
 }
 

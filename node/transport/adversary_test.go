@@ -67,7 +67,7 @@ func (v *victim) give(b []byte) bool {
 	if _, err := m.Decode(b); err != nil {
 		v.t.Fatal(err)
 	}
-	return v.st.receive(v.now, v.from, b, &m)
+	return v.st.receive(v.now, v.from, internet.Unmarked, b, &m)
 }
 
 func (v *victim) send(segments ...wire.Segment) { v.t.Helper(); v.give(v.pack(segments...)) }

@@ -81,6 +81,8 @@ func (b *bbr) onSent(now instant, size, inFlight int) {
 
 func (b *bbr) onLost(loss lossSample) { b.restraint.onLost(loss.bytes) }
 
+func (b *bbr) onMarked(marked lossSample) { b.restraint.onMarked(marked.bytes) }
+
 func (b *bbr) onSpurious(instant) { b.restraint.undo() }
 
 // onPersistent starts with a small window again, but with what is known of the

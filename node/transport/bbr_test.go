@@ -132,6 +132,32 @@ func TestBBRBesideCubic(t *testing.T) {
 	}
 }
 
+// A router that marks congestion instead of waiting until its queue is full: nothing is
+// lost, the queue stays short, and CUBIC, which goes by the marks as well, has its share.
+func TestBBRHeedsMarks(t *testing.T) {
+	singleThreaded(t)
+	p := pathSpec{rate: 50e6, delay: 10 * ms}
+	p.queue, p.mark = int(4*p.bdp()), int(p.bdp()/2)
+	s := newPathsim(p)
+	ours := s.flow(newBBR(basePacket))
+	s.run(2 * time.Second)
+	theirs := s.flow(newCubic(basePacket))
+	s.run(10 * time.Second)
+	ours.measure()
+	theirs.measure()
+	before := s.standing() * s.now.sub(instant(time.Second)).Seconds()
+	s.run(30 * time.Second)
+	queue := (s.standing()*s.now.sub(instant(time.Second)).Seconds() - before) / 30 / p.bdp()
+	share := theirs.goodput() * 1e6 / (p.rate / 2)
+	t.Logf("cubic has %.2f of its fair share; a queue of %.2f of what the path holds; bbr %v; cubic %v", share, queue, ours, theirs)
+	if share < 0.4 || share > 1.5 {
+		t.Errorf("CUBIC has %.2f of its fair share", share)
+	}
+	if queue > 0.75 || ours.dropped+theirs.dropped > 0 {
+		t.Errorf("a queue of %.2f of what the path holds, %d packets dropped", queue, ours.dropped+theirs.dropped)
+	}
+}
+
 // Connections of our own that share a path share it evenly enough, also when one
 // of them comes late.
 func TestBBRsTogether(t *testing.T) {

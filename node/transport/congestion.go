@@ -9,6 +9,9 @@ type congestion interface {
 	onAcked(ack ackSample)
 	// onLost is told once per event that found packets lost.
 	onLost(loss lossSample)
+	// onMarked is told when packets arrived that met congestion: what is in the sample
+	// was not lost, and might as well have been.
+	onMarked(marked lossSample)
 	// onSpurious says that the last onLost was wrong: the packets had only been late.
 	onSpurious(now instant)
 	// onPersistent says that nothing came through for several probe timeouts.

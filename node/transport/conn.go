@@ -235,9 +235,9 @@ func (c *Conn) flush() {
 			}
 			break
 		}
-		by := c.io
+		by, mark := c.io, c.st.mark()
 		c.mu.Unlock()
-		c.end.send(by, buf, n, seg, to)
+		c.end.send(by, internet.Out{Buf: buf.bytes[:n], Seg: seg, To: to, Mark: mark}, buf)
 		c.mu.Lock()
 	}
 	c.flushing = false

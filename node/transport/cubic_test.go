@@ -60,6 +60,7 @@ func (c *cubic) onLost(loss lossSample) {
 	c.since = 0
 }
 
+func (c *cubic) onMarked(m lossSample)    { c.onLost(m) }
 func (c *cubic) onSpurious(instant)       {}
 func (c *cubic) onPersistent(now instant) { c.threshold, c.cwnd = c.cwnd, float64(2*c.packet) }
 func (c *cubic) window() int              { return int(c.cwnd) }

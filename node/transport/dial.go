@@ -180,10 +180,10 @@ func (c *Conn) early() {
 	}
 }
 
-func (c *Conn) open(packets [][]byte) {
-	for _, b := range packets {
+func (c *Conn) open(packets []earlyPacket) {
+	for _, e := range packets {
 		var p wire.Packet
-		if _, err := p.Decode(b); err == nil && c.st.phase == phaseOpen && c.st.receive(c.end.clock.now(), c.st.path.to, b, &p) {
+		if _, err := p.Decode(e.bytes); err == nil && c.st.phase == phaseOpen && c.st.receive(c.end.clock.now(), c.st.path.to, e.mark, e.bytes, &p) {
 			c.opened()
 		}
 	}

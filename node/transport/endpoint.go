@@ -187,8 +187,8 @@ func (e *Endpoint) remove(c *Conn) {
 }
 
 // send hands packets to the socket. What it refuses is lost, as packets may be.
-func (e *Endpoint) send(by internet.PacketIO, buf *sendBuffer, n, seg int, to netip.AddrPort) {
-	buf.out[0] = internet.Out{Buf: buf.bytes[:n], Seg: seg, To: to}
+func (e *Endpoint) send(by internet.PacketIO, packets internet.Out, buf *sendBuffer) {
+	buf.out[0] = packets
 	e.count.sent.Add(1)
 	_ = by.WriteBatch(buf.out[:])
 }

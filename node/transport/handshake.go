@@ -38,6 +38,12 @@ type kexMessage struct {
 	retry bool
 }
 
+// An earlyPacket is a sealed packet that came before the keys.
+type earlyPacket struct {
+	bytes []byte
+	mark  internet.Mark
+}
+
 // handshake is the part of a connection's state that exists until the peer has
 // shown that it has the keys. Each end repeats its last flight until the answer to it
 // is complete; an answer is the acknowledgement.
@@ -64,7 +70,7 @@ type handshake struct {
 	answered bool         // a RETRY or ACCEPT has come
 	deadline instant
 	rtt      time.Duration // 0 until measured
-	early    [][]byte      // sealed packets that came before the keys
+	early    []earlyPacket
 }
 
 // launch sets the next flight.

@@ -40,6 +40,7 @@ type pathsim struct {
 type pathSpec struct {
 	rate    float64       // bits per second
 	queue   int           // bytes before the bottleneck
+	mark    int           // congestion is marked when so many bytes wait; 0: never
 	delay   time.Duration // one way
 	loss    float64       // chance loss, each way
 	burstIn float64       // probability that a burst begins; all is lost in it
@@ -145,8 +146,9 @@ func (s *pathsim) send(f *simFlow, number int64, size int, ackNow bool) {
 		f.dropped++
 		return
 	}
+	congested := s.path.mark > 0 && backlog > float64(s.path.mark)
 	s.free = max(s.free, s.now) + instant(bytes*8/s.path.rate*1e9)
-	s.at(s.awake(s.free.add(s.path.delay)), func() { f.arrive(number, size, ackNow) })
+	s.at(s.awake(s.free.add(s.path.delay)), func() { f.arrive(number, size, ackNow, congested) })
 }
 
 // A simFlow is a sender and its receiver.
@@ -163,6 +165,7 @@ type simFlow struct {
 
 	sent, lost, dropped, acksSent int
 	got                           int // bytes received
+	came                          wire.MarksSegment
 	since                         instant
 }
 
@@ -227,9 +230,15 @@ func (f *simFlow) arm() {
 	})
 }
 
-func (f *simFlow) arrive(number int64, size int, ackNow bool) {
+func (f *simFlow) arrive(number int64, size int, ackNow, congested bool) {
 	now := f.sim.now
 	f.got += size
+	if congested {
+		f.came.Ce++
+		ackNow = true
+	} else {
+		f.came.Ect++
+	}
 	delay := min(max(f.r.rtt.smoothed/8, granularity), maxAckDelay)
 	f.acks.receive(now, number, true, ackNow, delay)
 	f.ack()
@@ -248,6 +257,7 @@ func (f *simFlow) ack() {
 	f.acks.segment(now, m, wire.AckRanges)
 	f.acks.sent()
 	f.acksSent++
+	came := f.came
 	if f.sim.lose(1, f.sim.down) {
 		return
 	}
@@ -255,6 +265,7 @@ func (f *simFlow) ack() {
 		if err := f.r.onAck(f.sim.now, m); err != nil {
 			panic(err)
 		}
+		f.r.onMarks(f.sim.now, &came)
 		f.poll()
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sotto/node/internet"
 	"sotto/node/session"
 	"sotto/wire"
 )
@@ -100,6 +101,14 @@ func (c *state) wants(now instant) bool {
 	return c.params || c.cid || c.ping || c.window.pending || c.streams.announce ||
 		c.streams.busy() || c.recovery.probes > 0 || c.acks.owed(now) || len(c.datagrams) > 0 ||
 		c.urgent() || c.probing != nil && c.probing.pending
+}
+
+// mark is what the IP headers of the packets of poll shall say.
+func (c *state) mark() internet.Mark {
+	if c.phase == phaseHandshake {
+		return internet.Unmarked
+	}
+	return c.recovery.marks.next()
 }
 
 // packetSize is how long packets are when there is enough to fill them.
@@ -250,6 +259,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.seg.Type = wire.SegmentTypeAck
 		if c.acks.segment(now, &c.seg.Ack, ranges) && b.add(&c.seg) {
 			p.items = append(p.items, item{kind: itemAck, offset: int64(c.seg.Ack.Largest)})
+			c.addMarks(&b)
 		}
 	}
 	acked := len(b.buf) > 0
@@ -338,6 +348,17 @@ func (c *state) addPath(b *builder) {
 			c.path.pending, b.eliciting = false, true
 		}
 	}
+}
+
+// addMarks adds what the peer wants to know together with an acknowledgement.
+func (c *state) addMarks(b *builder) {
+	m := &c.recovery.marks
+	if m.ect+m.ce == 0 {
+		return
+	}
+	c.seg.Type = wire.SegmentTypeMarks
+	c.seg.Marks = wire.MarksSegment{Ect: uint64(m.ect), Ce: uint64(m.ce)}
+	b.add(&c.seg)
 }
 
 // addControl adds what belongs to the connection as a whole.

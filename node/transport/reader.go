@@ -55,7 +55,7 @@ func (r *reader) read() {
 			m := &in[i]
 			for b := m.Buf[:m.N]; ; {
 				k := min(max(m.Seg, 1), len(b))
-				if c := r.datagram(now, m.From, b[:k]); c != nil && c.touched.CompareAndSwap(false, true) {
+				if c := r.datagram(now, m.From, m.Mark, b[:k]); c != nil && c.touched.CompareAndSwap(false, true) {
 					touched = append(touched, c)
 				}
 				if b = b[k:]; len(b) == 0 {
@@ -76,7 +76,7 @@ func (r *reader) read() {
 
 // datagram acts on one datagram and returns the connection that may have
 // something to send now.
-func (r *reader) datagram(now instant, from netip.AddrPort, b []byte) *Conn {
+func (r *reader) datagram(now instant, from netip.AddrPort, mark internet.Mark, b []byte) *Conn {
 	e := r.end
 	e.count.received.Add(1)
 	p := &r.packet
@@ -92,7 +92,7 @@ func (r *reader) datagram(now instant, from netip.AddrPort, b []byte) *Conn {
 			r.unknown(now, from, b, p.Destination)
 			return nil
 		}
-		return r.sealed(now, from, b, p, c)
+		return r.sealed(now, from, mark, b, p, c)
 	case wire.PacketTypeReset:
 		r.reset(now, p)
 		return nil
@@ -101,11 +101,11 @@ func (r *reader) datagram(now instant, from netip.AddrPort, b []byte) *Conn {
 }
 
 // sealed gives a DATA packet to its connection.
-func (r *reader) sealed(now instant, from netip.AddrPort, b []byte, p *wire.Packet, c *Conn) *Conn {
+func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b []byte, p *wire.Packet, c *Conn) *Conn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.io = r.io
-	if !c.st.receive(now, from, b, p) {
+	if !c.st.receive(now, from, mark, b, p) {
 		if c.st.keys != nil {
 			r.end.count.forged.Add(1)
 		}

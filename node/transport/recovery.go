@@ -4,6 +4,7 @@ import (
 	"errors"
 	"time"
 
+	"sotto/node/internet"
 	"sotto/wire"
 )
 
@@ -50,6 +51,7 @@ type recovery struct {
 	rtt   rttState
 	cc    congestion
 	thin  thin
+	marks markState
 	trace *connTrace
 	owner itemOwner
 	mtu   *pmtud // nil while nothing is to be found out
@@ -93,6 +95,7 @@ func (r *recovery) onSent(now instant, p *sentPacket, ackNow bool) {
 		r.progressAt = now
 	}
 	p.at = now
+	p.mark = r.marks.next() != internet.Unmarked
 	p.delivered, p.deliveredAt, p.firstAt = r.delivered, r.deliveredAt, r.firstAt
 	p.appLimited = r.appLimitUntil > r.delivered
 	r.sent.launch(p)
@@ -163,6 +166,13 @@ func (r *recovery) onAck(now instant, m *wire.AckSegment) error {
 	return nil
 }
 
+// onMarks takes the peer's counts of packets that met congestion.
+func (r *recovery) onMarks(now instant, m *wire.MarksSegment) {
+	if n := r.marks.told(m.Ect, m.Ce, r.sent.next); n > 0 {
+		r.cc.onMarked(lossSample{now: now, bytes: int(n) * basePacket, sentAt: r.firstAt, inFlight: r.sent.inFlight})
+	}
+}
+
 // arrived marks packets as acknowledged.
 func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack *ackSample) error {
 	for _, n := range r.skips {
@@ -183,6 +193,9 @@ func (r *recovery) arrived(now instant, start, end int64, best **sentPacket, ack
 			r.thin.onResult(false)
 		default:
 			continue
+		}
+		if p.mark {
+			r.marks.acked++
 		}
 		if *best == nil || p.at > (*best).at {
 			*best = p
@@ -304,6 +317,7 @@ func (r *recovery) timeout(now instant) {
 	r.trace.probeTimeout(now, r.probeCount)
 	if r.probeCount == persistentProbes {
 		r.cc.onPersistent(now)
+		r.marks.onSilence()
 	}
 	// Two packets, with what has waited longest: a bare PING would only learn
 	// that it has to be sent again.
@@ -360,6 +374,7 @@ func (r *recovery) nextNumber(random func() uint64) int64 {
 // moved forgets what was learnt of a path that is no longer used.
 func (r *recovery) moved(now instant) {
 	r.rtt = newRTT()
+	r.marks.moved()
 	r.reorder, r.eighths = minReorder, minLateEighths
 	r.cc = newBBR(basePacket)
 }

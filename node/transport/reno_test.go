@@ -47,6 +47,8 @@ func (c *newReno) onLost(loss lossSample) {
 	c.acked = 0
 }
 
+func (c *newReno) onMarked(marked lossSample) { c.onLost(marked) }
+
 func (c *newReno) onSpurious(now instant) {
 	if c.priorWindow > c.cwnd {
 		c.cwnd, c.threshold = c.priorWindow, c.priorThreshold

@@ -55,6 +55,7 @@ type restraint struct {
 	// This round.
 	delivered int64 // when it began
 	lost      int
+	marked    int           // arrived, with a mark of congestion
 	shortest  time.Duration // round trip; 0: none measured
 	peak      int           // the most that was in flight
 	hopeless  int           // rounds of hopelessLoss until now
@@ -63,6 +64,8 @@ type restraint struct {
 func (r *restraint) onSent(inFlight int) { r.peak = max(r.peak, inFlight) }
 
 func (r *restraint) onLost(bytes int) { r.lost += bytes }
+
+func (r *restraint) onMarked(bytes int) { r.marked += bytes }
 
 func (r *restraint) onRTT(rtt time.Duration) {
 	if r.shortest == 0 || rtt < r.shortest {
@@ -87,6 +90,9 @@ func (r *restraint) endRound(delivered int64, shortest time.Duration, packet int
 		r.hopeless = 0
 		return roundHopeless
 	}
+	if r.marked > 0 {
+		return roundCongested // a router says so, and spared us the loss
+	}
 	// The deeper the queue, the less chance has to do with it.
 	if unusual && (share > lossTolerance && r.queued(shortest, shortest/8) || r.queued(shortest, shortest/2)) {
 		return roundCongested
@@ -109,7 +115,7 @@ func (r *restraint) queued(shortest, wait time.Duration) bool {
 
 // nextRound begins to count anew.
 func (r *restraint) nextRound(delivered int64, inFlight int) {
-	r.delivered, r.lost, r.shortest, r.peak = delivered, 0, 0, inFlight
+	r.delivered, r.lost, r.marked, r.shortest, r.peak = delivered, 0, 0, 0, inFlight
 }
 
 // shrink puts the cap below what was in flight, but not below floor.

@@ -14,16 +14,14 @@ const (
 	itemStreams
 	itemParams
 	itemCid
-	itemRetire
 	itemAck
-	itemChallenge
 )
 
 // An item is one segment in a packet that was sent: what to send again if the
 // packet is lost, and what is settled when it is acknowledged.
 type item struct {
 	stream *Stream
-	offset int64 // of data; for an ACK the largest number acknowledged, for a CID its sequence
+	offset int64 // of data; for an ACK the largest number acknowledged
 	size   int32
 	kind   itemKind
 	fin    bool
@@ -46,6 +44,7 @@ type sentPacket struct {
 	probe bool // its loss says nothing about congestion
 	mtu   bool // it tests a packet size
 	thin  bool // it was copied or is a copy, see thin
+	mark  bool // routers might mark congestion on it
 
 	// The connection's delivery when it was sent, to measure the rate at which
 	// it arrives.

@@ -125,10 +125,10 @@ func (c *state) confirm(now instant) {
 
 // receive takes a DATA packet. p is its decoded head; packet is opened in place.
 // It reports whether the packet was the peer's.
-func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire.Packet) bool {
+func (c *state) receive(now instant, from netip.AddrPort, mark internet.Mark, packet []byte, p *wire.Packet) bool {
 	if c.keys == nil {
 		if c.hs != nil && len(c.hs.early) < maxEarly {
-			c.hs.early = append(c.hs.early, append([]byte(nil), packet...))
+			c.hs.early = append(c.hs.early, earlyPacket{append([]byte(nil), packet...), mark})
 		}
 		return false
 	}
@@ -157,9 +157,11 @@ func (c *state) receive(now instant, from netip.AddrPort, packet []byte, p *wire
 	}
 	c.recovery.trace.received(now, number, len(packet))
 	c.arrivedOn(now, from, number, len(packet))
+	c.recovery.marks.received(mark)
 	eliciting, ok := c.segments(now, from, packet[headSize:len(packet)-session.TagSize])
+	c.recovery.marks.settle()
 	if ok && c.phase == phaseOpen {
-		c.acks.receive(now, number, eliciting, p.AckNow, ackDelay(c.recovery.rtt.smoothed))
+		c.acks.receive(now, number, eliciting, p.AckNow || mark == internet.Congested, ackDelay(c.recovery.rtt.smoothed))
 	}
 	return true
 }
@@ -204,7 +206,7 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 		}
 		b = b[n:]
 		switch c.seg.Type {
-		case wire.SegmentTypePad, wire.SegmentTypeAck, wire.SegmentTypeClose:
+		case wire.SegmentTypePad, wire.SegmentTypeAck, wire.SegmentTypeMarks, wire.SegmentTypeClose:
 		default:
 			eliciting = true
 		}
@@ -233,6 +235,8 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 	switch m.Type {
 	case wire.SegmentTypeAck:
 		return c.recovery.onAck(now, &m.Ack)
+	case wire.SegmentTypeMarks:
+		c.recovery.onMarks(now, &m.Marks)
 	case wire.SegmentTypeData, wire.SegmentTypeDataFin:
 		return c.onData(&m.Data, m.Type == wire.SegmentTypeDataFin)
 	case wire.SegmentTypeOpen:

@@ -301,7 +301,7 @@ func TestAttack09SpoofedFlood(t *testing.T) {
 		now := w.server.clock.now()
 		for i := range 20000 {
 			from := netip.AddrPortFrom(netip.AddrFrom4([4]byte{30, byte(i >> 16), byte(i >> 8), byte(i)}), 9)
-			w.server.readers[0].datagram(now, from, hello(uint64(i+1), 0, nil, 0, 8, []byte("M1 hello")))
+			w.server.readers[0].datagram(now, from, internet.Unmarked, hello(uint64(i+1), 0, nil, 0, 8, []byte("M1 hello")))
 		}
 		s.mu.Lock()
 		kept := s.order.Len()
@@ -504,7 +504,7 @@ func BenchmarkSpoofedHello(b *testing.B) {
 	b.ReportAllocs()
 	i := 0
 	for b.Loop() {
-		server.readers[0].datagram(now, eveAt, packets[i%len(packets)])
+		server.readers[0].datagram(now, eveAt, internet.Unmarked, packets[i%len(packets)])
 		i++
 	}
 }

@@ -138,7 +138,7 @@ func (e *end) act() {
 		}
 		for b := e.buf[:n]; len(b) > 0; {
 			k := min(seg, len(b))
-			e.w.post(e.host, to, b[:k])
+			e.w.post(e.host, to, b[:k], e.st.mark())
 			b = b[k:]
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sotto/node/internet"
 	"sotto/wire"
 )
 
@@ -50,6 +51,8 @@ type pipe struct {
 	burst  int // losses still to come
 	bursts float64
 	down   bool
+	marks  bool    // congestion
+	bleach bool    // loses such marks
 	free   instant // when it has sent what it holds
 	drops  int
 }
@@ -135,11 +138,12 @@ func (w *weather) route() {
 type letter struct {
 	from, to netip.AddrPort
 	bytes    []byte
+	mark     internet.Mark
 }
 
 // post sends a datagram of a host.
-func (w *weather) post(from *host, to netip.AddrPort, b []byte) {
-	w.arrive(from.node, letter{from.outer(), to, append([]byte(nil), b...)})
+func (w *weather) post(from *host, to netip.AddrPort, b []byte, mark internet.Mark) {
+	w.arrive(from.node, letter{from.outer(), to, append([]byte(nil), b...), mark})
 }
 
 // arrive takes a datagram at a node: to its host, or on to the next node.
@@ -158,7 +162,7 @@ func (w *weather) arrive(node int, l letter) {
 	}
 	hop := w.ways[node][h.node]
 	p := w.pipes[node][hop]
-	copies, why := p.fate(w.now, len(l.bytes))
+	copies, why := p.fate(w.now, len(l.bytes), &l.mark)
 	if why != "" {
 		p.drops++
 		w.log.add(w.now, "%d>%d %d bytes %v>%v: %s", node, hop, len(l.bytes), l.from, l.to, why)
@@ -183,7 +187,7 @@ type delivery struct {
 }
 
 // fate decides on one datagram, with the same draws for each.
-func (p *pipe) fate(now instant, size int) (copies []delivery, why string) {
+func (p *pipe) fate(now instant, size int, mark *internet.Mark) (copies []delivery, why string) {
 	r := p.random
 	lost, burst, twice, late, spoil := r.Float64(), r.Float64(), r.Float64(), r.Float64(), r.Float64()
 	jitter := time.Duration(r.Float64() * float64(p.jitter))
@@ -196,8 +200,14 @@ func (p *pipe) fate(now instant, size int) (copies []delivery, why string) {
 		if p.free.sub(now).Seconds()*p.rate+float64(size) > float64(p.queue) {
 			return nil, "queue"
 		}
+		if p.marks && *mark == internet.Markable && p.free.sub(now).Seconds()*p.rate > float64(p.queue)/4 {
+			*mark = internet.Congested
+		}
 		p.free += duration(float64(size), p.rate)
 		leave = p.free
+	}
+	if p.bleach {
+		*mark = internet.Unmarked
 	}
 	if p.burst == 0 && burst < p.bursts {
 		p.burst = length
@@ -239,7 +249,7 @@ func (h *host) take(w *weather, l letter) {
 	for _, e := range h.ends {
 		if e.st.local == p.Destination {
 			w.log.mix(int64(w.now), int64(len(l.bytes)), int64(p.Number), int64(p.Destination))
-			e.st.receive(w.now, l.from, l.bytes, &p)
+			e.st.receive(w.now, l.from, l.mark, l.bytes, &p)
 			e.act()
 		}
 	}
@@ -258,6 +268,7 @@ func newPipe(seed, id uint64, r *rand.Rand) *pipe {
 	if r.IntN(8) == 0 {
 		p.mtu = 20_000
 	}
+	p.marks, p.bleach = r.IntN(2) == 0, r.IntN(8) == 0
 	for _, share := range []*float64{&p.loss, &p.twice, &p.late, &p.spoil} {
 		if r.IntN(3) == 0 {
 			*share = r.Float64() * 0.1
