@@ -262,6 +262,52 @@ func FuzzLoginClient(f *testing.F) {
 	})
 }
 
+// FuzzKeyAsk is a hostile server before a newcomer, who knows no key yet: nothing but
+// a sound key in answer to this very question is taken.
+func FuzzKeyAsk(f *testing.F) {
+	for _, how := range []bool{false, true} {
+		f.Add(how, []byte{})
+		f.Add(how, []byte{0, 5, 1})
+		f.Add(how, []byte{0, 40, 0x80})
+		f.Add(how, []byte{1, 0xa0, 1}) // an even modulus
+		f.Add(how, []byte{3})
+	}
+	f.Fuzz(func(t *testing.T, patch bool, data []byte) {
+		s := honestLogin()
+		ask, err := classic.NewKeyAsk(rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		question, err := ask.First()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, honest := s.server().First(fixedNow, s.from, question)
+		msg := data
+		if patch {
+			msg = patched(honest, data)
+		}
+		reply, secrets, err := ask.Next(context.Background(), msg)
+		if reply != nil || secrets != nil {
+			t.Fatal("a question was answered with more than a key")
+		}
+		var show, good wire.KeyShow
+		if good.UnmarshalBinary(honest) != nil {
+			t.Fatal("the honest answer does not decode")
+		}
+		switch {
+		case errors.Is(err, classic.ErrKeyShown):
+			if show.UnmarshalBinary(msg) != nil || show.ClientNonce != good.ClientNonce || ask.Key().Modulus() != show.Key {
+				t.Fatal("a key was taken from something that is no answer")
+			}
+		case !errors.Is(err, classic.ErrDrop) || ask.Key() != nil:
+			t.Fatalf("error %v, key %v; want a drop", err, ask.Key())
+		case bytes.Equal(msg, honest):
+			t.Fatal("the honest answer was dropped")
+		}
+	})
+}
+
 // FuzzIntroduction is a stranger at both ends of an introduction, who knows the id but
 // not the key.
 func FuzzIntroduction(f *testing.F) {

@@ -163,6 +163,14 @@ func TestAttack27NumbersThatAreNoSignatures(t *testing.T) {
 			t.Errorf("s = %s: error = %v", name, err)
 		}
 	}
+	for name, b := range map[string][]byte{
+		"nothing": nil, "383 bytes": sig[:383], "383 bytes, the last ones": sig[1:],
+		"385 bytes": append(sig[:384:384], 0), "385 bytes, the same number": append([]byte{0}, sig[:]...),
+	} {
+		if err := id.Public().Verify(labelA, []byte("body"), b); err != ErrSignature {
+			t.Errorf("%s: error = %v", name, err)
+		}
+	}
 }
 
 // A modulus of 3071 or 3073 bits, even, with a small factor; an exponent that isn't 65537.

@@ -197,7 +197,7 @@ func TestAttack06PartialReassemblies(t *testing.T) {
 				w.dial(t)
 				idle := time.Since(began)
 				var wg sync.WaitGroup
-				for i := range 3000 {
+				for i := range 10_000 {
 					wg.Go(func() { partialRun(w, r, at(i), uint64(i+1)) })
 				}
 				wg.Wait()

@@ -261,6 +261,28 @@ func TestAttack21WrongPasswords(t *testing.T) {
 	}
 }
 
+// "Wrong password x1000 ...; the right password still works": however many guesses there
+// were, the work that is asked stays below what a client refuses, and below what it does
+// while the challenge lives.
+func TestAttack21ThousandGuesses(t *testing.T) {
+	w := newWorld(t)
+	for range 1000 {
+		w.server.demand.Guessed(w.now, testFrom.Addr(), "Alice")
+		w.server.demand.Failed(w.now, testFrom.Addr())
+	}
+	most := wire.C1{Server: w.id.Public().Id(), D: 2, K: w.server.demand.UserK(w.now, testFrom.Addr(), "Alice"), IssuedMs: 1, LifeS: 30}
+	if most.K < 32 {
+		t.Errorf("k = %d after a thousand guesses, want much work", most.K)
+	}
+	if err := puzzle.Check(&most); err != nil {
+		t.Errorf("a client refuses it: %v", err)
+	}
+	run, m5, _ := w.toM5(w.client("Alice", "Alice"))
+	if _, _, err := run.Next(w.now, m5); err != nil {
+		t.Errorf("the right password fails: %v (%v)", err, w.counts)
+	}
+}
+
 // Guesses at a user who doesn't exist make his puzzle harder as well, or it would be
 // seen that he doesn't.
 func TestAttack21UnknownUsersGetHarderToo(t *testing.T) {

@@ -214,6 +214,28 @@ func TestAttack69NothingPrintsSecrets(t *testing.T) {
 // refused by who receives it.
 func TestAttack02And03CutAndLengthened(t *testing.T) {
 	w := newWorld(t)
+	m1, err := w.client("Alice", "Alice").First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask, err := NewKeyAsk(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	question, err := ask.First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range append(variants(m1), variants(question)...) {
+		if verdict, reply := w.server.First(w.now, testFrom, b); verdict != Drop || reply != nil {
+			t.Fatalf("a first message of %d bytes: verdict %d, %d bytes back; want Drop", len(b), verdict, len(reply))
+		}
+	}
+	_, shown := w.server.First(w.now, testFrom, question)
+	for _, b := range variants(shown) {
+		_, _, err := ask.Next(context.Background(), b)
+		wants(t, err, ErrDrop)
+	}
 	m2 := w.m2(w.client("Alice", "Alice"))
 	for _, b := range variants(m2) {
 		_, _, err := w.client("Alice", "Alice").Next(context.Background(), b)
@@ -239,6 +261,23 @@ func TestAttack02And03CutAndLengthened(t *testing.T) {
 		}
 		again := *run
 		w.refuses(&again, b, ReasonM5Sealed)
+	}
+	c = w.client("Alice", "Alice")
+	run, m5, _ = w.toM5(c)
+	if _, _, err := run.Next(w.now, m5); err != nil {
+		t.Fatal(err)
+	}
+	m6, err := run.Peer().(*Peer).SealM6(w.now, &wire.SignedManifest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range variants(m6) {
+		if _, _, err := c.OpenM6(b); err != ErrM6 {
+			t.Fatalf("a message 6 of %d bytes: error = %v, want %v", len(b), err, ErrM6)
+		}
+	}
+	if _, _, err := c.OpenM6(m6); err != nil {
+		t.Errorf("the good message 6 after the bad ones: %v", err)
 	}
 }
 

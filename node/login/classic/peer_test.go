@@ -108,6 +108,11 @@ func TestPeerHandshakeRefuses(t *testing.T) {
 			t.Fatalf("byte %d of the answer altered: error = %v", i, err)
 		}
 	}
+	for _, bad := range variants(p2) {
+		if _, _, err := p.Next(context.Background(), bad); err != ErrDrop {
+			t.Fatalf("an answer of %d bytes: error = %v", len(bad), err)
+		}
+	}
 	if _, _, err := p.Next(context.Background(), p2); err != nil {
 		t.Errorf("the good answer after the bad ones: %v", err)
 	}
