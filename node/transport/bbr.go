@@ -304,6 +304,9 @@ func (b *bbr) rate() float64 {
 		// Little was sent until now, and perhaps little was to be sent.
 		rate = max(rate, startupGain*float64(initialWindowPackets*b.packet)/b.minRTT.Seconds())
 	}
+	// The smallest window may always leave in a round trip: else a connection among
+	// greedy ones, which measures no more than it sends, would send ever less.
+	rate = max(rate, float64(leastPackets*b.packet)/b.minRTT.Seconds())
 	if rate > noPaceRate {
 		return 0
 	}

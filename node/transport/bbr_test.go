@@ -158,6 +158,19 @@ func TestBBRHeedsMarks(t *testing.T) {
 	}
 }
 
+// The rate that is measured over an outage is next to nothing, and who sends at that
+// measures nothing more. The smallest window may always leave in a round trip.
+func TestBBRNeverStops(t *testing.T) {
+	b := newBBR(basePacket)
+	b.minRTT, b.full, b.phase = 50*ms, true, bbrCruise
+	b.bandwidth.reset(0, 100)
+	for b.cycle = range cycleGains {
+		if got, want := b.rate(), leastPackets*basePacket/0.05; got < want || b.window() < leastPackets*basePacket {
+			t.Errorf("gain %.2f: %.0f bytes per second and %d in flight, want at least %.0f and %d packets", b.gain(), got, b.window(), want, leastPackets)
+		}
+	}
+}
+
 // Connections of our own that share a path share it evenly enough, also when one
 // of them comes late.
 func TestBBRsTogether(t *testing.T) {
