@@ -3,8 +3,11 @@
 // of the classic tier is in manifest.
 //
 // It promises that an Entry which Next returned keeps every rule of spec/log.wire
-// against the entry before it, and that no proof and no head is taken for true which
-// isn't.
+// against the entry before it, that no proof and no head is taken for true which
+// isn't, and that a Follower never follows a log that does not continue the one it
+// has followed, nor holds as false what it holds as true: a server that shows two
+// people two logs is found out with the first message between them, and both have
+// the evidence.
 //
 // Whoever owns an account makes its entries, a server appends them and signs heads:
 //
@@ -13,7 +16,26 @@
 //	head, err := directory.SignHead(signer, realm, size, hashes)
 //	proof, err := directory.ProveTree(from, size, hashes)
 //
+// A client follows. What it takes is kept before it counts:
+//
+//	f := directory.NewFollower(history, own, memory, seen)
+//	q := f.Ask()                                // q.From goes into B5
+//	update, err := f.TakeHead(ctx, q, head, proof)   // of B6
+//	update, err = f.TakeLeaves(ctx, q, reply)        // while f.Behind()
+//	update, err = f.Hear(ctx, head)                  // of a message
+//	f.Keep(update)                              // once it is on the disk
+//
+// An error is an alarm, and changes nothing. A *ForkError holds the evidence, which
+// CheckEvidence checks for whoever has pinned a key of the server.
+//
 // The tree, its hashes and proofs are those of golang.org/x/mod/sumdb/tlog. The
 // package has no clock, disk or locks; where leaves and hashes lie is for others to
 // say.
+//
+// # Limitations
+//
+// Clients read the whole log. It tells everybody the names of all users, how many devices
+// they have and when that changed. A server that shows a person another log than
+// all others, and keeps every message between him and them from arriving, isn't found
+// out; nobody else watches the log.
 package directory

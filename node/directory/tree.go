@@ -2,16 +2,12 @@ package directory
 
 import (
 	"crypto/sha256"
-	"errors"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"sotto/wire"
 )
-
-// ErrProof says that a proof does not prove what it should.
-var ErrProof = errors.New("the proof of the log does not hold")
 
 // emptyRoot is the root of the tree without leaves.
 var emptyRoot = wire.Hash(sha256.Sum256(nil))
