@@ -1,0 +1,72 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"sotto/node/keys"
+	"sotto/node/store"
+	"sotto/wire"
+)
+
+var (
+	// ErrTaken says that there is an account of the name already.
+	ErrTaken = errors.New("there is an account of that name")
+	// ErrConflict says that an entry does not follow the last one of its account.
+	ErrConflict = errors.New("the entry does not follow the last one")
+)
+
+// An Account is what is known of a user at one moment.
+type Account struct {
+	Name    string // as registered
+	Mailbox store.Mailbox
+	Record  *wire.AccountRecord
+	Sign    wire.VerifyKey                // the account's key
+	Devices map[wire.KeyId]wire.VerifyKey // by their ids
+
+	leaf uint64 // of the last entry
+	rev  uint64 // of the user in the store
+}
+
+// A Ledger is a server's log. It is safe for concurrent use.
+type Ledger struct {
+	engine store.Engine
+	host   *keys.Host
+	grown  func(head *wire.TreeHead, changed []*Account)
+
+	growing sync.Mutex // held by whoever reads or makes new leaves
+	signed  bool       // whether there is a head; with growing held
+
+	mu       sync.RWMutex
+	head     wire.TreeHead
+	accounts map[string]*Account // by folded name; what it points to is never changed
+}
+
+// Open reads the log of a host. grown, which may be nil, is told of every growth,
+// the first being what there is, one at a time, with the accounts by their
+// folded names. It must not wait.
+func Open(ctx context.Context, engine store.Engine, host *keys.Host, grown func(head *wire.TreeHead, changed []*Account)) (*Ledger, error) {
+	l := &Ledger{engine: engine, host: host, grown: grown, accounts: make(map[string]*Account)}
+	l.growing.Lock()
+	defer l.growing.Unlock()
+	if err := l.advance(ctx); err != nil {
+		return nil, fmt.Errorf("read the log: %w", err)
+	}
+	return l, nil
+}
+
+// Head returns the newest signed head.
+func (l *Ledger) Head() wire.TreeHead {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.head
+}
+
+// Account returns the account of a name in any case of its letters, or nil.
+func (l *Ledger) Account(name string) *Account {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	return l.accounts[keys.Fold(name)]
+}
