@@ -16,17 +16,30 @@ var generous = Limits{
 }
 
 // BenchmarkLogin is a whole login with the client's work, puzzle included, in
-// the same process. The stretching of the password is the tests' cheap one.
+// the same process: as users usually log in, which is with a device in the
+// default tier, and by password. The stretching of the password is the tests'
+// cheap one.
 func BenchmarkLogin(b *testing.B) {
-	w := newWorld(b, Limits{})
-	for b.Loop() {
-		v, login, err := w.dial("Alice", "Alice")
-		if err != nil {
-			b.Fatal(err)
+	worlds := map[string]func(testing.TB, Limits, ...string) *world{"default": newWorld, "classic": newClassicWorld}
+	for _, tier := range []string{"default", "classic"} {
+		w := worlds[tier](b, Limits{})
+		for how, l := range map[string]func() login{
+			"usual":    func() login { return w.tier.login(w, "Alice") },
+			"password": func() login { return w.tier.byPassword(w, "Alice", "Alice") },
+		} {
+			b.Run(tier+"/"+how, func(b *testing.B) {
+				for b.Loop() {
+					v, err := w.dial("Alice", l())
+					if err != nil {
+						b.Fatal(err)
+					}
+					v.login.Clear()
+					v.leave()
+					v.endpoint.Close()
+				}
+				b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "logins/s")
+			})
 		}
-		login.Clear()
-		v.leave()
-		v.endpoint.Close()
 	}
 }
 

@@ -23,13 +23,15 @@ const (
 	AckFailed                     // could not be stored at the first try
 	Introduced                    // two clients told of each other
 	RequestBroken                 // a stream that ended before its request did
+	Published                     // an entry of an account that is in the log
+	Registered                    // an account that its user has made
 	numCounts
 )
 
 var countNames = [numCounts]string{
 	"session begun", "session replaced", "session refused", "session too slow", "bad signal",
 	"envelope stored", "envelope repeated", "envelope pushed", "receipt pushed", "push dropped",
-	"ack failed", "introduced", "request broken",
+	"ack failed", "introduced", "request broken", "published", "registered",
 }
 
 func (c Count) String() string { return countNames[c] }

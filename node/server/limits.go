@@ -21,6 +21,12 @@ type Limits struct {
 	SendBytes Rate // their bytes
 	Locates   Rate
 	Lists     Rate
+
+	// Of the default tier.
+	Invitation time.Duration // that a user has asked for
+	Leaves     Rate          // parts of the log
+	Publishes  Rate          // entries of one user, who makes the log longer for everybody
+	Invites    Rate
 }
 
 // A Rate is an allowance: so many a second, and so many at once.
@@ -45,6 +51,10 @@ var defaults = Limits{
 	SendBytes:          Rate{PerSecond: 16 << 20, Burst: 64 << 20},
 	Locates:            Rate{PerSecond: 20, Burst: 100},
 	Lists:              Rate{PerSecond: 10, Burst: 50},
+	Invitation:         24 * time.Hour,
+	Leaves:             Rate{PerSecond: 10, Burst: 100},
+	Publishes:          Rate{PerSecond: 1.0 / 600, Burst: 20},
+	Invites:            Rate{PerSecond: 1.0 / 60, Burst: 20},
 }
 
 // or returns v, or the default where v is the zero value.
@@ -75,5 +85,9 @@ func (l Limits) filled() Limits {
 		SendBytes:          or(l.SendBytes, d.SendBytes),
 		Locates:            or(l.Locates, d.Locates),
 		Lists:              or(l.Lists, d.Lists),
+		Invitation:         or(l.Invitation, d.Invitation),
+		Leaves:             or(l.Leaves, d.Leaves),
+		Publishes:          or(l.Publishes, d.Publishes),
+		Invites:            or(l.Invites, d.Invites),
 	}
 }

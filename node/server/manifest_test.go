@@ -11,9 +11,9 @@ import (
 // "The manifest is signed, versioned durably": a restart shows the same one, a
 // new user the next version, and each follows the one before.
 func TestManifestOverRestarts(t *testing.T) {
-	w := newWorld(t, Limits{})
+	w := newClassicWorld(t, Limits{})
 	v := w.enter("Alice", 0)
-	first := v.parse(v.manifest)
+	first := v.shown()
 	if err := first.Follows(manifest.Seen{}, time.Now()); err != nil {
 		t.Fatal(err)
 	}
@@ -23,14 +23,14 @@ func TestManifestOverRestarts(t *testing.T) {
 	w.halt()
 	w.start()
 	v = w.enter("Alice", 0)
-	if same := v.parse(v.manifest); same.Seen() != first.Seen() {
+	if same := v.shown(); same.Seen() != first.Seen() {
 		t.Errorf("after a restart the manifest is %v, want %v as before", same.Seen(), first.Seen())
 	}
 	w.halt()
 	w.register("Charlie")
 	w.start()
 	v = w.enter("Charlie", 0)
-	next := v.parse(v.manifest)
+	next := v.shown()
 	if err := next.Follows(first.Seen(), time.Now()); err != nil {
 		t.Errorf("with a new user: %v", err)
 	}
@@ -42,9 +42,9 @@ func TestManifestOverRestarts(t *testing.T) {
 // "Re-signed before expiry": clients that are here get the next manifest pushed,
 // those that come see it in M6.
 func TestManifestIsRenewed(t *testing.T) {
-	w := newWorld(t, Limits{})
+	w := newClassicWorld(t, Limits{})
 	alice := w.enter("Alice", 0)
-	first := alice.parse(alice.manifest)
+	first := alice.shown()
 	w.srv.tier.keepHouse(t.Context())
 	if got := w.srv.tier.(*classicTier).manifest.Load().Seen(); got != first.Seen() {
 		t.Errorf("a fresh manifest was replaced by %v", got)
@@ -64,7 +64,7 @@ func TestManifestIsRenewed(t *testing.T) {
 		t.Errorf("the pushed manifest ends in %v", left)
 	}
 	bob := w.enter("Bob", 0)
-	if got := bob.parse(bob.manifest).Seen(); got != pushed.Seen() {
+	if got := bob.shown().Seen(); got != pushed.Seen() {
 		t.Errorf("M6 shows %v, want the pushed %v", got, pushed.Seen())
 	}
 }

@@ -25,7 +25,8 @@ type pushQueue struct {
 func (q *pushQueue) add(p *wire.Push) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if p.Type == wire.PushTypePresence { // only the latest state of a user counts
+	switch p.Type {
+	case wire.PushTypePresence, wire.PushTypeTree: // only the latest counts, of a user or of the log
 		q.items = slices.DeleteFunc(q.items, func(old *wire.Push) bool {
 			return old.Type == p.Type && old.Presence.Name == p.Presence.Name
 		})

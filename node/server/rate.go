@@ -32,6 +32,7 @@ func (b *bucket) take(now time.Time, r Rate, n float64) (wait time.Duration) {
 type allowance struct {
 	mu                               sync.Mutex
 	sends, sendBytes, locates, lists bucket
+	leaves, publishes, invites       bucket
 }
 
 // send takes one message of size bytes.
@@ -58,4 +59,22 @@ func (a *allowance) list(now time.Time, l *Limits) (wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.lists.take(now, l.Lists, 1)
+}
+
+func (a *allowance) leaf(now time.Time, l *Limits) (wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.leaves.take(now, l.Leaves, 1)
+}
+
+func (a *allowance) publish(now time.Time, l *Limits) (wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.publishes.take(now, l.Publishes, 1)
+}
+
+func (a *allowance) invite(now time.Time, l *Limits) (wait time.Duration) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.invites.take(now, l.Invites, 1)
 }

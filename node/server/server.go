@@ -23,7 +23,8 @@ import (
 // A Config is what a server is made of.
 type Config struct {
 	Engine store.Engine     // the state; stays the caller's, who closes it after Serve
-	Keys   *keys.ServerFile // the server's identity and lasting secret
+	Host   *keys.Host       // the secrets of a server of the default tier, or
+	Keys   *keys.ServerFile // those of one of the classic tier
 	Socket net.PacketConn   // becomes the server's, also when New fails
 	Clock  func() time.Time // the wall clock; time.Now if nil
 	Random io.Reader        // crypto/rand if nil
@@ -86,7 +87,18 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 	s.large = make(chan struct{}, s.limits.LargeRequests)
 
 	var err error
-	if s.tier, err = newClassic(ctx, s, cfg.Keys, cfg.Work); err != nil {
+	var secret [32]byte
+	switch {
+	case (cfg.Host == nil) == (cfg.Keys == nil):
+		return nil, errors.New("a server has keys, and of one tier")
+	case cfg.Host != nil:
+		secret = cfg.Host.Decoy()
+		s.tier, err = newDefault(ctx, s, cfg.Host, cfg.Work)
+	default:
+		secret = cfg.Keys.Secret
+		s.tier, err = newClassic(ctx, s, cfg.Keys, cfg.Work)
+	}
+	if err != nil {
 		return nil, err
 	}
 	s.endpoint, err = transport.NewEndpoint(cfg.Socket, transport.Config{
@@ -94,7 +106,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 		Responder:   s.tier,
 		IdleTimeout: s.limits.Idle,
 		Workers:     2 * runtime.GOMAXPROCS(0), // a login waits for the disk twice
-		ResetKey:    labelReset.Hash(cfg.Keys.Secret[:]),
+		ResetKey:    labelReset.Hash(secret[:]),
 	})
 	return s, err
 }

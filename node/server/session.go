@@ -35,10 +35,19 @@ type session struct {
 
 	begun   atomic.Bool   // others may see it, and it may make all requests
 	gone    bool          // has left the table for good; guarded by the table
+	visitor allowance     // of somebody without an account
 	hidden  atomic.Bool   // the client wants no conns with other clients
 	pushed  atomic.Uint64 // the highest position that was pushed
 	writing sync.Mutex    // held while one push is written
 	control *chat.Writer
+}
+
+// allowance is what the session's user may still ask for.
+func (s *session) allowance() *allowance {
+	if s.account == nil {
+		return &s.visitor
+	}
+	return &s.account.allowance
 }
 
 // An ending is why the server ends a session.
@@ -49,6 +58,9 @@ type ending struct {
 }
 
 func (e *ending) Error() string { return e.reason }
+
+// errRemoved ends the session of a device that may log in no more.
+var errRemoved = &ending{code: wire.CloseCodeRemoved, reason: "the device was removed"}
 
 // serve runs the session of a conn that has logged in.
 func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
@@ -142,6 +154,9 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 func (s *session) begin(ctx context.Context) {
 	if !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
 		return
+	}
+	if !s.guest.full() { // not any more, and nobody found it in the table then
+		s.end(errRemoved)
 	}
 	s.srv.count(SessionBegun)
 	s.log.Info("session begun")

@@ -224,10 +224,7 @@ func TestSecondLoginReplacesTheFirst(t *testing.T) {
 // A client that logs in and then says nothing holds no place for long.
 func TestNoControlStream(t *testing.T) {
 	w := newWorld(t, Limits{Attach: 50 * time.Millisecond})
-	v, _, err := w.dial("Alice", "Alice")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := w.mustDial("Alice")
 	if code := v.ended(); code != wire.CloseCodeProtocolError {
 		t.Errorf("closed with %v, want protocol_error", code)
 	}
@@ -237,10 +234,7 @@ func TestNoControlStream(t *testing.T) {
 func TestTooManySessions(t *testing.T) {
 	w := newWorld(t, Limits{Sessions: 1})
 	w.enter("Alice", 0)
-	v, _, err := w.dial("Bob", "Bob")
-	if err != nil {
-		t.Fatal(err)
-	}
+	v := w.mustDial("Bob")
 	if code := v.ended(); code != wire.CloseCodeOverloaded {
 		t.Errorf("closed with %v, want overloaded", code)
 	}
@@ -250,11 +244,9 @@ func TestTooManySessions(t *testing.T) {
 // session after a while and no message; others notice nothing.
 func TestSlowReader(t *testing.T) {
 	w := newWorld(t, Limits{Stall: time.Second}, "Eve")
-	eve, login, err := w.dial("Eve", "Eve")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer login.Clear()
+	eve := w.mustDial("Eve")
+	defer eve.login.Clear()
+	var err error
 	if eve.control, err = eve.conn.OpenStream(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -310,11 +302,17 @@ func TestAttack13MarksSurviveARestart(t *testing.T) {
 
 // Attack 21: "wrong password ×1 → uniform fail; the right password still works".
 func TestAttack21WrongPasswordThenRight(t *testing.T) {
-	w := newWorld(t, Limits{})
-	for _, name := range []string{"Alice", "Nobody"} {
-		if _, _, err := w.dial(name, "wrong"); err == nil || !strings.Contains(err.Error(), "wrong name or password") {
-			t.Errorf("login of %s with a wrong password: %v", name, err)
+	eachTier(t, Limits{}, func(t *testing.T, w *world) {
+		for _, name := range []string{"Alice", "Nobody"} {
+			_, err := w.dial(name, w.tier.byPassword(w, name, "wrong"))
+			if err == nil || !strings.Contains(err.Error(), "wrong name or password") {
+				t.Errorf("login of %s with a wrong password: %v", name, err)
+			}
 		}
-	}
-	w.enter("Alice", 0)
+		v, err := w.dial("Alice", w.tier.byPassword(w, "Alice", "Alice"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.login.Clear()
+	})
 }

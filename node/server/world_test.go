@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -16,9 +15,6 @@ import (
 	"time"
 
 	"sotto/node/chat"
-	"sotto/node/directory/manifest"
-	"sotto/node/keys"
-	"sotto/node/login/classic"
 	"sotto/node/store"
 	"sotto/node/transport"
 	"sotto/wire"
@@ -55,32 +51,11 @@ func leaked() int {
 	return 1
 }
 
-// identity returns the key pair that a name has in all tests.
-func identity(t testing.TB, name string) *keys.Identity {
-	t.Helper()
-	identities.Lock()
-	defer identities.Unlock()
-	if identities.byName[name] == nil {
-		id, err := keys.Generate(rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if identities.byName == nil {
-			identities.byName = make(map[string]*keys.Identity)
-		}
-		identities.byName[name] = id
-	}
-	return identities.byName[name]
-}
-
-var identities struct {
-	sync.Mutex
-	byName map[string]*keys.Identity
-}
-
-// A world is a server on a loopback socket with its state in a folder.
+// A world is a server of either tier on a loopback socket, with its state in a
+// folder.
 type world struct {
 	t      testing.TB
+	tier   tierOf
 	dir    string
 	store  *store.Store
 	wrap   func(store.Engine) store.Engine // what stands before the store, may be nil
@@ -94,10 +69,41 @@ type world struct {
 	done chan error
 }
 
-// newWorld starts a server with the users Alice and Bob and those named.
+// A tierOf is what a world needs to know of its tier.
+type tierOf interface {
+	// keys fills in the server's keys.
+	keys(*Config)
+	// register makes a user whose password is his name.
+	register(w *world, name string)
+	// login is how a user usually logs in.
+	login(w *world, name string) login
+	// byPassword is a login with some password.
+	byPassword(w *world, name, password string) login
+}
+
+// A login is a client's side of one.
+type login interface {
+	transport.Initiator
+	// open takes the first frame of the session.
+	open(frame []byte) error
+	Clear()
+}
+
+// newWorld starts a server of the default tier with the users Alice and Bob and
+// those named.
 func newWorld(t testing.TB, l Limits, more ...string) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir() + "/state", limits: l, addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	return startWorld(t, newDefaultWorld(t), l, more...)
+}
+
+func newClassicWorld(t testing.TB, l Limits, more ...string) *world {
+	t.Helper()
+	return startWorld(t, classicWorld{t}, l, more...)
+}
+
+func startWorld(t testing.TB, tier tierOf, l Limits, more ...string) *world {
+	t.Helper()
+	w := &world{t: t, tier: tier, dir: t.TempDir() + "/state", limits: l, addr: netip.MustParseAddrPort("127.0.0.1:0")}
 	w.open()
 	for _, name := range append([]string{"Alice", "Bob"}, more...) {
 		w.register(name)
@@ -105,6 +111,12 @@ func newWorld(t testing.TB, l Limits, more ...string) *world {
 	w.start()
 	t.Cleanup(w.close)
 	return w
+}
+
+// eachTier runs a test with a world of each tier.
+func eachTier(t *testing.T, l Limits, test func(t *testing.T, w *world)) {
+	t.Run("default", func(t *testing.T) { test(t, newWorld(t, l)) })
+	t.Run("classic", func(t *testing.T) { test(t, newClassicWorld(t, l)) })
 }
 
 func (w *world) open() {
@@ -115,20 +127,10 @@ func (w *world) open() {
 	}
 }
 
+// register makes a user while the server stands still.
 func (w *world) register(name string) {
 	w.t.Helper()
-	rec, err := classic.NewRecord(rand.Reader, identity(w.t, name), name, []byte(name), time.Now(), keys.WeakForTests)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	put := &store.PutUser{Name: name}
-	if put.Record, err = rec.MarshalBinary(); err != nil {
-		w.t.Fatal(err)
-	}
-	rand.Read(put.Mailbox[:])
-	if _, err := w.store.Do(w.t.Context(), store.Op{At: time.Now().UnixMilli(), PutUser: put}); err != nil {
-		w.t.Fatal(err)
-	}
+	w.tier.register(w, name)
 }
 
 // start serves, on the address of the last time.
@@ -139,18 +141,17 @@ func (w *world) start() {
 		w.t.Fatal(err)
 	}
 	w.sock = sock
-	var engine store.Engine = w.store
-	if w.wrap != nil {
-		engine = w.wrap(engine)
-	}
-	w.srv, err = New(w.t.Context(), Config{
-		Engine: engine,
-		Keys:   &keys.ServerFile{Identity: identity(w.t, "the server"), Secret: [32]byte{1}},
+	cfg := Config{
+		Engine: w.store,
 		Socket: sock,
 		Clock:  func() time.Time { return time.Now().Add(time.Duration(w.ahead.Load())) },
 		Limits: w.limits,
-	})
-	if err != nil {
+	}
+	if w.wrap != nil {
+		cfg.Engine = w.wrap(cfg.Engine)
+	}
+	w.tier.keys(&cfg)
+	if w.srv, err = New(w.t.Context(), cfg); err != nil {
 		w.t.Fatal(err)
 	}
 	w.addr = w.srv.Addr()
@@ -183,16 +184,16 @@ func (w *world) close() {
 type visitor struct {
 	t        testing.TB
 	name     string
+	login    login
 	endpoint *transport.Endpoint
 	conn     *transport.Conn
 	control  *transport.Stream
 	signals  *chat.Writer
-	manifest *wire.SignedManifest
 	pushes   chan *wire.Push // closed at the end of the conn
 }
 
 // dial logs in and opens no stream.
-func (w *world) dial(name, password string) (*visitor, *classic.Client, error) {
+func (w *world) dial(name string, l login) (*visitor, error) {
 	w.t.Helper()
 	sock, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
@@ -203,63 +204,69 @@ func (w *world) dial(name, password string) (*visitor, *classic.Client, error) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { endpoint.Close() })
-	login, err := classic.NewClient(classic.ClientConfig{
-		Random: rand.Reader, Server: identity(w.t, "the server").Public(),
-		User: name, Password: []byte(password), Stretch: keys.WeakForTests,
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
 	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
 	defer cancel()
-	conn, err := endpoint.Dial(ctx, w.addr, login)
+	conn, err := endpoint.Dial(ctx, w.addr, l)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return &visitor{t: w.t, name: name, endpoint: endpoint, conn: conn}, login, nil
+	return &visitor{t: w.t, name: name, login: l, endpoint: endpoint, conn: conn}, nil
 }
 
-// enter logs in with the name as the password and begins a session that has
-// everything up to a position of the mailbox.
-func (w *world) enter(name string, upTo uint64) *visitor {
+// mustDial logs a user in and opens no stream.
+func (w *world) mustDial(name string) *visitor {
 	w.t.Helper()
-	v, login, err := w.dial(name, strings.ToUpper(name[:1])+name[1:])
+	v, err := w.dial(name, w.tier.login(w, name))
 	if err != nil {
 		w.t.Fatalf("login of %s: %v", name, err)
 	}
-	if v.control, err = v.conn.OpenStream(w.t.Context()); err != nil {
-		w.t.Fatal(err)
+	return v
+}
+
+// enter logs a user in and begins a session that has everything up to a position
+// of the mailbox.
+func (w *world) enter(name string, upTo uint64) *visitor {
+	w.t.Helper()
+	v := w.mustDial(name)
+	<-v.attach(upTo)
+	return v
+}
+
+// attach opens the control stream. began is closed by the first push, which says
+// that others see the session.
+func (v *visitor) attach(upTo uint64) (began <-chan struct{}) {
+	v.t.Helper()
+	var err error
+	if v.control, err = v.conn.OpenStream(v.t.Context()); err != nil {
+		v.t.Fatal(err)
 	}
 	v.signals = chat.NewWriter(v.control)
 	v.ack(upTo)
 	r := chat.NewReader(v.control, chat.MaxPush)
 	v.control.SetReadDeadline(time.Now().Add(patience))
-	m6, err := r.Frame()
-	if err != nil {
-		w.t.Fatalf("M6 of %s: %v", name, err)
+	frame, err := r.Frame()
+	if err == nil {
+		err = v.login.open(frame)
 	}
-	if _, v.manifest, err = login.OpenM6(m6); err != nil {
-		w.t.Fatalf("M6 of %s: %v", name, err)
+	if err != nil {
+		v.t.Fatalf("the first frame for %s: %v", v.name, err)
 	}
 	v.control.SetReadDeadline(time.Time{})
 	v.pushes = make(chan *wire.Push, 1000)
-	began := make(chan struct{}) // the first push says that others see the session
+	first := make(chan struct{})
 	go func() {
 		defer close(v.pushes)
-		for first := true; ; first = false {
+		for once := sync.OnceFunc(func() { close(first) }); ; {
 			p := new(wire.Push)
 			err := r.Item(p)
-			if first {
-				close(began)
-			}
+			once()
 			if err != nil {
 				return
 			}
 			v.pushes <- p
 		}
 	}()
-	<-began
-	return v
+	return first
 }
 
 func (v *visitor) ack(upTo uint64) {
@@ -374,14 +381,4 @@ func (w *world) eventually(name string, n uint64) {
 		}
 	}
 	w.t.Fatalf("%q was not counted %d times: %v", name, n, w.srv.Counters())
-}
-
-// parse checks the manifest that a visitor was shown.
-func (v *visitor) parse(b *wire.SignedManifest) *manifest.Manifest {
-	v.t.Helper()
-	m, err := manifest.Verify(identity(v.t, "the server").Public(), b)
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return m
 }

@@ -1,0 +1,109 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+
+	"sotto/node/chat"
+	"sotto/node/keys"
+	"sotto/node/server/ledger"
+	"sotto/node/store"
+	"sotto/wire"
+)
+
+// errSpent says that an invitation has made an account already.
+var errSpent = errors.New("the invitation is used up")
+
+// labelInvitationMark names the mark of a used invitation.
+const labelInvitationMark keys.Label = "invitation mark"
+
+// A registration is where a session with an invitation stands.
+type registration struct {
+	mu      sync.Mutex
+	started string // folded name of the account that is being made
+	spent   string // folded name of the account that the invitation went to
+}
+
+// registerStart answers the first message of the registration of a password. Of a
+// name that is taken there is no answer: it would be worth a guess at the password.
+func (m *member) registerStart(s *session, req *wire.RegisterStart) *wire.Reply {
+	if wait := s.allowance().publish(s.srv.clock(), &s.srv.limits); wait > 0 {
+		return chat.Refuse(wire.RefusedCodeRateLimited, wait)
+	}
+	if m.tier.book.Account(req.User) != nil {
+		return chat.Refuse(wire.RefusedCodeNameTaken, 0)
+	}
+	response, err := m.tier.registrar.Respond(req.User, &wire.OpaqueRequest{BlindedMessage: req.Request})
+	if err != nil {
+		return chat.Refuse(wire.RefusedCodeMalformed, 0)
+	}
+	b, err := response.MarshalBinary()
+	if err != nil {
+		return chat.Refuse(wire.RefusedCodeUnavailable, retryStore)
+	}
+	m.registration.mu.Lock()
+	defer m.registration.mu.Unlock()
+	m.started = keys.Fold(req.User)
+	return &wire.Reply{Type: wire.ReplyTypeRegisterStart, RegisterStart: wire.RegisterStarted{Response: [64]byte(b)}}
+}
+
+// registerFinish makes the account. The invitation is used up, on disk, before
+// the log grows; only the session that has used it may try the same again.
+func (m *member) registerFinish(ctx context.Context, s *session, req *wire.RegisterFinish) *wire.Reply {
+	now, e := s.srv.clock(), &req.Entry.Body
+	record, err := m.tier.registrar.Accept(e.User, &req.Record, &req.Wrapped, now)
+	if err != nil {
+		return chat.Refuse(wire.RefusedCodeMalformed, 0)
+	}
+	entry, err := req.Entry.MarshalBinary()
+	if err != nil || e.Why != wire.EntryWhyCreated || len(e.Devices) != 1 {
+		return chat.Refuse(wire.RefusedCodeConflict, 0)
+	}
+	m.registration.mu.Lock()
+	defer m.registration.mu.Unlock()
+	folded := keys.Fold(e.User)
+	switch {
+	case m.started != folded:
+		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
+	case m.spent != folded && m.tier.book.Account(e.User) != nil:
+		return chat.Refuse(wire.RefusedCodeNameTaken, 0)
+	}
+	head, err := m.tier.book.Enter(ctx, now, ledger.Change{
+		Entry:  entry,
+		Record: record,
+		Permit: func() error { return m.spend(ctx, s, folded) },
+	})
+	if err != nil {
+		return refusal(err)
+	}
+	s.srv.count(Registered)
+	s.log.Info("account made", "user", e.User)
+	return &wire.Reply{Type: wire.ReplyTypeRegisterFinish, RegisterFinish: wire.RegisterFinished{Head: head}}
+}
+
+// spend uses the invitation up for one name. The mark stays for good, as the
+// account does.
+func (m *member) spend(ctx context.Context, s *session, folded string) error {
+	switch m.spent {
+	case folded:
+		return nil
+	case "":
+	default:
+		return errSpent
+	}
+	b, err := m.peer.Invitation.MarshalBinary()
+	if err != nil {
+		return err
+	}
+	res, err := s.srv.do(store.Op{Mark: &store.Mark{Key: labelInvitationMark.Hash(b), ExpiresMs: math.MaxInt64}})
+	switch {
+	case err != nil:
+		return err
+	case !res.Fresh:
+		return errSpent
+	}
+	m.spent = folded
+	return nil
+}
