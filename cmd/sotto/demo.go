@@ -66,7 +66,7 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 		keys.Bits, demoNames[0], demoNames[1], demoNames[2], demoNames[3])
 	begun := time.Now()
 	state := filepath.Join(dir, "sottod")
-	if err := deployment.CreateDemo(ctx, state); err != nil {
+	if err := deployment.CreateDemo(ctx, state, deployment.Classic); err != nil {
 		return nil, fmt.Errorf("make the demo's server: %w", err)
 	}
 	if ctx.Err() != nil {
@@ -74,7 +74,7 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 	}
 	h := &house{dir: dir, done: make(chan error, 1)}
 	var err error
-	if h.state, err = deployment.Open(state); err != nil {
+	if h.state, err = deployment.Open(state, deployment.Classic); err != nil {
 		return nil, fmt.Errorf("open the demo's server: %w", err)
 	}
 	sock, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -82,7 +82,7 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 		h.state.Close()
 		return nil, fmt.Errorf("open a UDP socket for the demo's server: %w", err)
 	}
-	h.server, err = server.New(ctx, server.Config{Engine: h.state.Engine, Keys: h.state.Keys, Socket: sock})
+	h.server, err = server.New(ctx, server.Config{Engine: h.state.Engine, Keys: h.state.Keys.Server, Socket: sock})
 	if err != nil {
 		h.state.Close()
 		return nil, fmt.Errorf("start the demo's server: %w", err)
@@ -118,7 +118,7 @@ func (h *house) enter(ctx context.Context, name, password string, how func(*clie
 		User:      name,
 		Password:  []byte(password),
 		Servers:   []netip.AddrPort{h.addr},
-		ServerKey: client.NewClassicServerKey(h.state.Keys.Identity.Public()),
+		ServerKey: client.NewClassicServerKey(h.state.Keys.Server.Identity.Public()),
 		Profile:   p,
 	}
 	if how != nil {

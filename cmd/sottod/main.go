@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"sotto/node/server/deployment"
 )
 
 // Exit codes, the same as the client's.
@@ -47,7 +49,16 @@ type options struct {
 	renew     bool // -n
 	force     bool
 	allowDemo bool
+	classic   bool
 	version   bool
+}
+
+// tier is the one that -classic says.
+func (o *options) tier() deployment.Tier {
+	if o.classic {
+		return deployment.Classic
+	}
+	return deployment.Default
 }
 
 // A command is a word of the command line and what it does.
@@ -63,8 +74,11 @@ type command struct {
 func commands() []command {
 	return []command{
 		{"user add", "[-password-file FILE | -password-fd N] NAME", "make a user; the password is asked for", userAdd},
+		{"user reset", "[-password-file FILE | -password-fd N] NAME", "give a user new keys and a new password; his contacts are warned", userReset},
 		{"user list", "", "print the names of all users", userList},
-		{"key", "", "print the server key's fingerprint", showKey},
+		{"invite", "[-expires 24h] [-host NAME:PORT]", "print an invitation for one person; sotto join takes it", invite},
+		{"key show", "", "print the server key's fingerprint", keyShow},
+		{"key rotate", "", "replace the server's key; the old one signs the new one", keyRotate},
 	}
 }
 
@@ -119,6 +133,7 @@ func run(ctx context.Context, args []string) error {
 	set.StringVar(&o.host, "sip", "127.0.0.1", "")
 	set.StringVar(&o.state, "state", "", "")
 	set.BoolVar(&o.allowDemo, "allow-demo", false, "")
+	set.BoolVar(&o.classic, "classic", true, "")
 	set.BoolVar(&o.version, "version", false, "")
 	if err := parse(set, args); err != nil {
 		return err

@@ -5,12 +5,15 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -21,22 +24,39 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"sottod": main})
+	testscript.Main(m, map[string]func(){"sottod": func() {
+		if tier := os.Getenv(tierVariable); tier != "" {
+			os.Args = slices.Insert(os.Args, 1, tier)
+		}
+		main()
+	}})
 }
 
-// TestScript runs sottod as a person would, testdata/script/*.txtar. A script
-// begins with an empty home; $DEMO is a folder that sottod -n has made. Besides
-// the commands of testscript there are
+// tierVariable holds a flag that the program of a script is given before all
+// others.
+const tierVariable = "SOTTOD_TEST_TIER"
+
+// TestScript runs sottod as a person would, testdata/script/*.txtar, in both
+// tiers. A script begins with an empty home; $DEMO is a folder that sottod -n
+// has made. Besides the condition [classic] and the commands of testscript there
+// are
 //
 //	copydemo DIR            copy $DEMO
 //	occupy NAME             keep a free UDP port of loopback and put it into $NAME
 //	serve NAME [ARGS]       start sottod ARGS and wait until it is ready; $PORT is its port
 //	exits CODE sottod ARGS  run sottod to its end and want an exit code
+//	said NAME REGEXP        wait for a line of its stdout after the first; ! said
+//	                        wants none, of a server that has ended
 //	terminate NAME [CODE]   send SIGTERM and want an exit code, 0 unless said
 //	crash NAME              kill -9
 func TestScript(t *testing.T) {
+	t.Run("default", func(t *testing.T) { testScripts(t, deployment.Default, "-classic=false") })
+	t.Run("classic", func(t *testing.T) { testScripts(t, deployment.Classic, "-classic") })
+}
+
+func testScripts(t *testing.T, tier deployment.Tier, flag string) {
 	demo := filepath.Join(t.TempDir(), "demo")
-	if err := deployment.CreateDemo(context.Background(), demo); err != nil {
+	if err := deployment.CreateDemo(context.Background(), demo, tier); err != nil {
 		t.Fatal(err)
 	}
 	testscript.Run(t, testscript.Params{
@@ -46,14 +66,22 @@ func TestScript(t *testing.T) {
 			env.Setenv("HOME", filepath.Join(env.WorkDir, "home"))
 			env.Setenv("XDG_STATE_HOME", filepath.Join(env.WorkDir, "state"))
 			env.Setenv("DEMO", demo)
+			env.Setenv(tierVariable, flag)
 			env.Values[serversKey{}] = servers{}
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "classic" {
+				return tier == deployment.Classic, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"copydemo":  cmdCopyDemo,
 			"occupy":    cmdOccupy,
 			"serve":     cmdServe,
 			"exits":     cmdExits,
+			"said":      cmdSaid,
 			"terminate": cmdTerminate,
 			"crash":     cmdCrash,
 		},
@@ -88,6 +116,8 @@ func cmdOccupy(ts *testscript.TestScript, neg bool, args []string) {
 // A running is a sottod that a script has started.
 type running struct {
 	cmd    *exec.Cmd
+	said   chan string // lines of stdout after the first; closed at its end
+	lines  []string    // those that were read
 	stderr bytes.Buffer
 	ended  chan struct{}
 }
@@ -106,15 +136,21 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	path, err := exec.LookPath("sottod")
 	ts.Check(err)
-	r := &running{cmd: exec.Command(path, args[1:]...), ended: make(chan struct{})}
+	r := &running{cmd: exec.Command(path, args[1:]...), said: make(chan string, 100), ended: make(chan struct{})}
 	r.cmd.Dir = ts.MkAbs(".")
-	r.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"))
+	r.cmd.Env = append(os.Environ(), "HOME="+ts.Getenv("HOME"), "XDG_STATE_HOME="+ts.Getenv("XDG_STATE_HOME"),
+		tierVariable+"="+ts.Getenv(tierVariable))
 	r.cmd.Stderr = &r.stderr
 	out, err := r.cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(r.cmd.Start())
-	line, _ := bufio.NewReader(out).ReadString('\n')
+	stdout := bufio.NewReader(out)
+	line, _ := stdout.ReadString('\n')
 	go func() {
+		for lines := bufio.NewScanner(stdout); lines.Scan(); {
+			r.said <- lines.Text()
+		}
+		close(r.said)
 		r.cmd.Wait()
 		close(r.ended)
 	}()
@@ -130,6 +166,28 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Setenv("PORT", m[1])
 	ts.Value(serversKey{}).(servers)[args[0]] = r
+}
+
+func cmdSaid(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: said NAME REGEXP")
+	}
+	r, want := started(ts, args), regexp.MustCompile(args[1])
+	said := slices.ContainsFunc(r.lines, want.MatchString)
+	timeout := time.After(30 * time.Second)
+	for more := true; more && !said; {
+		var line string
+		select {
+		case line, more = <-r.said:
+			r.lines = append(r.lines, line)
+			said = want.MatchString(line)
+		case <-timeout:
+			ts.Fatalf("the server has not said %s", want)
+		}
+	}
+	if said == neg {
+		ts.Fatalf("%s in what the server said: %v, in\n%s", want, said, strings.Join(r.lines, "\n"))
+	}
 }
 
 func started(ts *testscript.TestScript, args []string) *running {

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strconv"
 	"syscall"
+	"time"
 
 	"sotto/node/server"
 	"sotto/node/server/deployment"
@@ -23,7 +25,7 @@ func serve(ctx context.Context, o *options) error {
 	if err != nil {
 		return fail(exitNoContact, "Cannot listen on udp %s: %v. Give an address of this machine with -sip.", where, err)
 	}
-	d, err := openState("start the server", o)
+	d, made, err := openServed(o)
 	if err != nil {
 		return err
 	}
@@ -36,7 +38,9 @@ func serve(ctx context.Context, o *options) error {
 		return listenFailure(where, err)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
-	srv, err := server.New(ctx, server.Config{Engine: d.Engine, Keys: d.Keys, Socket: sock, Log: log})
+	srv, err := server.New(ctx, server.Config{
+		Engine: d.Engine, Host: d.Keys.Host, Keys: d.Keys.Server, Socket: sock, Log: log,
+	})
 	if err != nil {
 		return stateFailure("start the server", o.state, err)
 	}
@@ -45,9 +49,41 @@ func serve(ctx context.Context, o *options) error {
 		users = "1 user"
 	}
 	fmt.Fprintf(stdout, "Listening on udp %s, %s, server key %s\n", srv.Addr(), users, srv.Fingerprint())
+	if err := d.NoteAddress(srv.Addr()); err != nil {
+		log.Warn("the address was not noted; sottod invite needs -host", "why", err)
+	}
+	if made {
+		if err := welcome(d, srv.Addr()); err != nil {
+			return err
+		}
+	}
 	err = srv.Serve(ctx)
 	log.Info("stopped", "counted", srv.Counters())
 	return err
+}
+
+// openServed opens the state to serve. In the default tier a server's first run
+// makes its keys; made reports that.
+func openServed(o *options) (d *deployment.Deployment, made bool, err error) {
+	if o.classic {
+		d, err = openState("start the server", o)
+		return d, false, err
+	}
+	d, made, err = deployment.OpenOrCreate(o.state, deployment.Default)
+	if err != nil {
+		return nil, false, stateFailure("start the server", o.state, err)
+	}
+	return d, made, nil
+}
+
+// welcome says what to do with a server that nobody uses yet.
+func welcome(d *deployment.Deployment, addr netip.AddrPort) error {
+	link, err := invitation(d.Keys.Host, dialled(addr), time.Now().Add(inviteLife))
+	if err != nil {
+		return fmt.Errorf("invite the first user: %w", err)
+	}
+	fmt.Fprintf(stdout, "Made keys for a new server in %s. It has no users yet; an invitation for one, good for 24 hours:\n\n  sotto join %s\n\n", d.Dir, link)
+	return nil
 }
 
 // checkDemo refuses to show demo users, whose passwords everybody knows, to

@@ -14,7 +14,7 @@ import (
 
 // newDemo is sottod -n.
 func newDemo(ctx context.Context, o *options) error {
-	backup, err := deployment.ReplaceWithDemo(ctx, o.state, o.force, time.Now())
+	backup, err := deployment.ReplaceWithDemo(ctx, o.state, o.tier(), o.force, time.Now())
 	var users *deployment.RealUsersError
 	var foreign *deployment.ForeignError
 	switch {
@@ -38,7 +38,7 @@ func newDemo(ctx context.Context, o *options) error {
 
 // openState opens the deployment for a command.
 func openState(attempt string, o *options) (*deployment.Deployment, error) {
-	d, err := deployment.Open(o.state)
+	d, err := deployment.Open(o.state, o.tier())
 	if err != nil {
 		return nil, stateFailure(attempt, o.state, err)
 	}
@@ -51,9 +51,14 @@ func stateFailure(attempt, dir string, err error) error {
 	var insecure *disk.InsecureError
 	var newer *disk.NewerError
 	var key *deployment.KeyError
+	var tier *deployment.TierError
 	switch {
 	case errors.Is(err, deployment.ErrNoKeys):
 		return fail(exitState, "Cannot %s: no server key in %s. Run sottod -n first, or name the folder with -state.", attempt, dir)
+	case errors.As(err, &tier) && tier.Is == deployment.Classic:
+		return fail(exitUsage, "Cannot %s: %v. Say -classic, or name another folder with -state.", attempt, tier)
+	case errors.As(err, &tier):
+		return fail(exitUsage, "Cannot %s: %v. Leave -classic out, or name another folder with -state.", attempt, tier)
 	case errors.As(err, &locked):
 		return fail(exitState, "Cannot %s: %v. Stop that first.", attempt, locked)
 	case errors.As(err, &insecure):

@@ -42,11 +42,11 @@ func (e *ForeignError) Error() string {
 
 // CreateDemo makes a deployment with the demo users in a folder where there is
 // none.
-func CreateDemo(ctx context.Context, dir string) error {
+func CreateDemo(ctx context.Context, dir string, tier Tier) error {
 	if _, err := os.Stat(filepath.Join(dir, keyName)); err == nil {
 		return fmt.Errorf("create a demo in %s: %w", dir, fs.ErrExist)
 	}
-	_, err := ReplaceWithDemo(ctx, dir, false, time.Now())
+	_, err := ReplaceWithDemo(ctx, dir, tier, false, time.Now())
 	return err
 }
 
@@ -54,19 +54,41 @@ func CreateDemo(ctx context.Context, dir string) error {
 // in the place of what is in the folder. That is moved aside to backup, which
 // is empty if there was nothing. Without force it refuses to move anything but
 // a demo: the error is a *RealUsersError or a *ForeignError.
-func ReplaceWithDemo(ctx context.Context, dir string, force bool, now time.Time) (backup string, err error) {
+func ReplaceWithDemo(ctx context.Context, dir string, tier Tier, force bool, now time.Time) (backup string, err error) {
 	if _, err := replaceable(ctx, dir, force); err != nil {
 		return "", err // before the keys, which take a while
 	}
-	ids, err := generate(1 + len(DemoUsers))
+	m, err := newMaterial(tier)
 	if err != nil {
 		return "", err
 	}
-	return replace(ctx, dir, force, now, ids, keys.Stretch{})
+	return replace(ctx, dir, force, now, m)
 }
 
-// replace does it with given identities: the server's and one for each user.
-func replace(ctx context.Context, dir string, force bool, now time.Time, ids []*keys.Identity, stretch keys.Stretch) (backup string, err error) {
+// A material is what a demo is made of.
+type material struct {
+	server  Keys
+	users   []*keys.Identity // one for each user of the classic tier
+	stretch keys.Stretch
+}
+
+func newMaterial(tier Tier) (m *material, err error) {
+	m = new(material)
+	if tier == Default {
+		m.server, err = newKeys(tier)
+		return m, err
+	}
+	ids, err := generate(1 + len(DemoUsers))
+	if err != nil {
+		return nil, err
+	}
+	m.server.Server, m.users = &keys.ServerFile{Identity: ids[0]}, ids[1:]
+	_, err = rand.Read(m.server.Server.Secret[:])
+	return m, err
+}
+
+// replace does it with what a demo is made of.
+func replace(ctx context.Context, dir string, force bool, now time.Time, m *material) (backup string, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return "", err
 	}
@@ -82,7 +104,7 @@ func replace(ctx context.Context, dir string, force bool, now time.Time, ids []*
 		return "", err
 	}
 	defer os.RemoveAll(fresh) // is gone if all goes well
-	if err := fill(ctx, fresh, now, ids, stretch); err != nil {
+	if err := fill(ctx, fresh, now, m); err != nil {
 		return "", err
 	}
 	if empty {
@@ -110,7 +132,7 @@ func replaceable(ctx context.Context, dir string, force bool) (empty bool, err e
 	state := false
 	for _, e := range entries {
 		switch e.Name() {
-		case keyName, publicName, stateName:
+		case keyName, publicName, stateName, addressName:
 			state = true
 		case lockName, stateName + "-wal", stateName + "-shm":
 		default:
@@ -124,7 +146,7 @@ func replaceable(ctx context.Context, dir string, force bool) (empty bool, err e
 		// At most a lock file. Nobody holds it: who does writes a state at once.
 		return true, os.RemoveAll(filepath.Join(dir, lockName))
 	}
-	d, err := Open(dir)
+	d, err := open(dir)
 	if err != nil && force && !locked(err) {
 		return false, nil // damaged or without a key, and the user knows
 	} else if err != nil {
@@ -164,19 +186,19 @@ func (d *Deployment) onlyDemo(ctx context.Context) error {
 }
 
 // fill makes the demo in an empty folder.
-func fill(ctx context.Context, dir string, now time.Time, ids []*keys.Identity, stretch keys.Stretch) error {
-	file := &keys.ServerFile{Identity: ids[0]}
-	if _, err := rand.Read(file.Secret[:]); err != nil {
-		return err
-	}
-	d, err := create(dir, file)
+func fill(ctx context.Context, dir string, now time.Time, m *material) error {
+	d, err := create(dir, m.server)
 	if err != nil {
 		return err
 	}
 	_, err = d.Engine.Do(ctx, store.Op{At: now.UnixMilli(), Put: &store.Put{Name: demoMark}})
 	for i, name := range DemoUsers {
-		if err == nil {
-			err = d.register(ctx, ids[1+i], name, []byte(name), now, stretch)
+		switch {
+		case err != nil:
+		case m.users != nil:
+			err = d.addIdentity(ctx, m.users[i], name, []byte(name), now, m.stretch)
+		default:
+			err = d.addAccount(ctx, name, []byte(name), now, m.stretch)
 		}
 	}
 	return errors.Join(err, d.Close())

@@ -6,26 +6,30 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
-	"sotto/node/keys"
-	"sotto/node/login/classic"
 	"sotto/node/store"
 	"sotto/node/store/disk"
 )
 
 // Names of files in the folder.
 const (
-	keyName    = "server.key"
-	publicName = "server.pub"
-	stateName  = "state.db"
-	lockName   = "lock"
+	keyName     = "server.key"
+	publicName  = "server.pub"
+	addressName = "address"
+	stateName   = "state.db"
+	lockName    = "lock"
 )
 
 // keyMax bounds what is read as a key file.
 const keyMax = 1 << 20
+
+// addressMax bounds what is read as an address.
+const addressMax = 256
 
 // demoMark is the name of the value in the store that says that the folder was
 // made with demo users, whose passwords everybody knows.
@@ -35,19 +39,38 @@ const demoMark = "demo"
 // there.
 var ErrNoKeys = errors.New("no server key")
 
+// ErrNoAddress says that the server of a folder has never run.
+var ErrNoAddress = errors.New("the server has not run yet")
+
+// ErrNoUser says that there is no user of a name.
+var ErrNoUser = errors.New("no such user")
+
 // ErrUserExists says that a name is taken.
 var ErrUserExists = errors.New("the user exists already")
 
 // A Deployment is an open state folder.
 type Deployment struct {
 	Dir    string
-	Keys   *keys.ServerFile
+	Keys   Keys
 	Engine *store.Store
 }
 
-// Open opens a deployment and locks its folder. The errors are ErrNoKeys,
-// those of a key file, and those of store.Open.
-func Open(dir string) (*Deployment, error) {
+// Open opens a deployment of a tier and locks its folder. The errors are
+// ErrNoKeys, a *TierError, those of a key file, and those of store.Open.
+func Open(dir string, tier Tier) (*Deployment, error) {
+	d, err := open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if is := d.Keys.Tier(); is != tier {
+		d.Close()
+		return nil, &TierError{dir, is}
+	}
+	return d, nil
+}
+
+// open opens a deployment of either tier.
+func open(dir string) (*Deployment, error) {
 	if _, err := os.Stat(filepath.Join(dir, keyName)); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in %s", ErrNoKeys, dir)
 	}
@@ -55,7 +78,7 @@ func Open(dir string) (*Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	k, err := ReadKeys(dir)
+	k, err := readKeys(dir)
 	if err != nil {
 		engine.Close()
 		return nil, err
@@ -65,24 +88,25 @@ func Open(dir string) (*Deployment, error) {
 
 // OpenOrCreate opens a deployment, and makes one without users where there is
 // none.
-func OpenOrCreate(dir string) (*Deployment, error) {
-	d, err := Open(dir)
+func OpenOrCreate(dir string, tier Tier) (d *Deployment, made bool, err error) {
+	d, err = Open(dir, tier)
 	if !errors.Is(err, ErrNoKeys) {
-		return d, err
+		return d, false, err
 	}
 	if _, err := os.Stat(filepath.Join(dir, stateName)); err == nil {
-		return nil, fmt.Errorf("%s holds a state but no server key: put %s back from a backup", dir, keyName)
+		return nil, false, fmt.Errorf("%s holds a state but no server key: put %s back from a backup", dir, keyName)
 	}
-	k, err := keys.NewServerFile(rand.Reader)
+	k, err := newKeys(tier)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return create(dir, k)
+	d, err = create(dir, k)
+	return d, err == nil, err
 }
 
 // create makes a deployment without users. A key that is there already is
 // never overwritten.
-func create(dir string, k *keys.ServerFile) (*Deployment, error) {
+func create(dir string, k Keys) (*Deployment, error) {
 	engine, err := store.Open(dir)
 	if err != nil {
 		return nil, err
@@ -96,12 +120,8 @@ func create(dir string, k *keys.ServerFile) (*Deployment, error) {
 
 // writeKeys writes both key files, the secret one last: with it the deployment
 // exists.
-func writeKeys(dir string, k *keys.ServerFile) error {
-	public, err := keys.MarshalPublicFile(k.Identity.Public())
-	if err != nil {
-		return err
-	}
-	secret, err := k.Marshal(rand.Reader, nil, keys.Stretch{})
+func writeKeys(dir string, k Keys) error {
+	secret, public, err := k.files()
 	if err != nil {
 		return err
 	}
@@ -112,19 +132,30 @@ func writeKeys(dir string, k *keys.ServerFile) error {
 	return disk.CreateFile(filepath.Join(dir, keyName), secret)
 }
 
-// ReadKeys reads the server's keys without locking the folder.
-func ReadKeys(dir string) (*keys.ServerFile, error) {
+// ReadKeys reads the keys of a server of a tier without locking the folder.
+func ReadKeys(dir string, tier Tier) (Keys, error) {
+	k, err := readKeys(dir)
+	if err != nil {
+		return Keys{}, err
+	}
+	if is := k.Tier(); is != tier {
+		return Keys{}, &TierError{dir, is}
+	}
+	return k, nil
+}
+
+func readKeys(dir string) (Keys, error) {
 	path := filepath.Join(dir, keyName)
 	b, err := disk.ReadFile(path, keyMax)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w in %s", ErrNoKeys, dir)
+		return Keys{}, fmt.Errorf("%w in %s", ErrNoKeys, dir)
 	} else if err != nil {
-		return nil, err
+		return Keys{}, err
 	}
 	defer clear(b)
-	k, err := keys.ParseServerFile(b, nil, keys.Stretch{})
+	k, err := parseKeys(b)
 	if err != nil {
-		return nil, &KeyError{path, err}
+		return Keys{}, &KeyError{path, err}
 	}
 	return k, nil
 }
@@ -150,6 +181,50 @@ func (d *Deployment) Demo(ctx context.Context) (bool, error) {
 	return err == nil, err
 }
 
+// NoteAddress keeps the address that the server listens on, for invitations.
+func (d *Deployment) NoteAddress(addr netip.AddrPort) error {
+	return disk.WriteFile(filepath.Join(d.Dir, addressName), []byte(addr.String()+"\n"))
+}
+
+// ReadAddress returns the address that the server of a folder listened on last,
+// without locking the folder. The error may be ErrNoAddress.
+func ReadAddress(dir string) (netip.AddrPort, error) {
+	path := filepath.Join(dir, addressName)
+	b, err := disk.ReadFile(path, addressMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return netip.AddrPort{}, fmt.Errorf("%w in %s", ErrNoAddress, dir)
+	} else if err != nil {
+		return netip.AddrPort{}, err
+	}
+	addr, err := netip.ParseAddrPort(strings.TrimSpace(string(b)))
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return addr, nil
+}
+
+// RotateKeys replaces the keys of a server of the default tier. The old ones sign
+// the new ones, so clients follow by themselves. It locks nothing: a server that
+// runs keeps the old keys until it is started again.
+func RotateKeys(dir string, now time.Time) (Keys, error) {
+	k, err := ReadKeys(dir, Default)
+	if err != nil {
+		return Keys{}, err
+	}
+	if err := k.Host.Rotate(rand.Reader, now); err != nil {
+		return Keys{}, err
+	}
+	secret, public, err := k.files()
+	if err != nil {
+		return Keys{}, err
+	}
+	defer clear(secret)
+	if err := disk.WriteFile(filepath.Join(dir, keyName), secret); err != nil {
+		return Keys{}, err
+	}
+	return k, disk.WriteFile(filepath.Join(dir, publicName), public)
+}
+
 // Users returns the names of all users.
 func (d *Deployment) Users(ctx context.Context) ([]string, error) {
 	var names []string
@@ -160,43 +235,4 @@ func (d *Deployment) Users(ctx context.Context) ([]string, error) {
 		names = append(names, u.Name)
 	}
 	return names, nil
-}
-
-// AddUser makes a user: a new key pair, of which the secret half is kept only
-// under the password. The error is ErrUserExists, or says what is wrong with
-// the name or the password.
-func (d *Deployment) AddUser(ctx context.Context, name string, password []byte, now time.Time) error {
-	if err := keys.CheckName(name); err != nil {
-		return err
-	}
-	if u, err := d.Engine.User(ctx, name); err == nil {
-		return fmt.Errorf("%w: %s", ErrUserExists, u.Name)
-	} else if !errors.Is(err, store.ErrNotFound) {
-		return err
-	}
-	id, err := keys.Generate(rand.Reader)
-	if err != nil {
-		return err
-	}
-	return d.register(ctx, id, name, password, now, keys.Stretch{})
-}
-
-// register stores a user with his key pair.
-func (d *Deployment) register(ctx context.Context, id *keys.Identity, name string, password []byte, now time.Time, stretch keys.Stretch) error {
-	rec, err := classic.NewRecord(rand.Reader, id, name, password, now, stretch)
-	if err != nil {
-		return err
-	}
-	put := &store.PutUser{Name: name}
-	if put.Record, err = rec.MarshalBinary(); err != nil {
-		return err
-	}
-	if _, err := rand.Read(put.Mailbox[:]); err != nil {
-		return err
-	}
-	_, err = d.Engine.Do(ctx, store.Op{At: now.UnixMilli(), PutUser: put})
-	if errors.Is(err, store.ErrConflict) {
-		return fmt.Errorf("%w: %s", ErrUserExists, name)
-	}
-	return err
 }
