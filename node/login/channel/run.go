@@ -16,7 +16,7 @@ import (
 var errRefused = errors.New("login: refused")
 
 // guessLimit is how many guesses at one user's password may be unanswered. By then each
-// costs sixteen times the usual work, so what remains is to save the user from those who have
+// costs eight times the usual work, so what remains is to save the user from those who have
 // it to spend: at most some six thousand guesses a day. His devices log in meanwhile.
 const guessLimit = 60
 
