@@ -37,6 +37,7 @@ func Check(files []*syntax.File, errs *diag.List) *Program {
 	for _, s := range p.Structs() {
 		c.layout(s)
 	}
+	c.greedyAgain(p.Structs())
 	for range 3 { // what holds itself was laid out before all was known of it
 		for _, s := range p.Structs() {
 			if s.Recursive {

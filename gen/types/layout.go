@@ -1,6 +1,10 @@
 package types
 
-import "sotto/gen/diag"
+import (
+	"slices"
+
+	"sotto/gen/diag"
+)
 
 // A layoutState says how far layout is with a struct.
 type layoutState uint8
@@ -180,6 +184,22 @@ func (c *checker) greedy(s *Struct) {
 		m.Tail = tail.Max / 8
 	}
 	s.Greedy = taker != nil && s.Length == nil
+}
+
+// greedyAgain does greedy again for structs that hold themselves, and for all that
+// hold these: it was not known of them then whether they take the rest.
+func (c *checker) greedyAgain(all []*Struct) {
+	if !slices.ContainsFunc(all, func(s *Struct) bool { return s.Recursive }) {
+		return
+	}
+	for changed := true; changed; {
+		changed = false
+		for _, s := range all {
+			was := s.Greedy
+			c.greedy(s)
+			changed = changed || s.Greedy != was
+		}
+	}
 }
 
 func memberSpan(m Member) diag.Span {
