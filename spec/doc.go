@@ -190,7 +190,8 @@ For each struct X:
 Names become CamelCase: key_id is KeyId, MAX_SIZE is MaxSize. A field that would have the
 name of a method gets an underscore behind it.
 
-An error is a *codec.Error over one of the sentinels of package codec. Bytes are read from
+In every error errors.As finds a *codec.Error, over one of the sentinels of package codec.
+Bytes are read from
 left to right and the first field that is wrong is the one reported, at the byte where it
 begins; for a vector that is its length. A length is checked when it is known what
 it should be, a checksum when the struct is complete.

@@ -222,7 +222,7 @@ func (m *ChannelBind) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelBind from the front of b and returns how many bytes it took.
 func (m *ChannelBind) Decode(b []byte) (int, error) {
 	if len(b) < 96 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelBind, Have: len(b)}
 	}
 	p := (*[96]byte)(b)
 	m.N1 = [32]byte(p[0:32])
@@ -231,19 +231,9 @@ func (m *ChannelBind) Decode(b []byte) (int, error) {
 	return 96, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelBind) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("ChannelBind", "n1", at, len(b), 32), 96-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("ChannelBind", "conn", at+32, len(b)-32, 32), 96-len(b))
-	case len(b) < 96:
-		return codec.Short("ChannelBind", "keys", at+64, len(b)-64, 32)
-	}
-	return nil
+var layoutOfChannelBind = codec.Layout{
+	Message: "ChannelBind", Fields: []string{"n1", "conn", "keys"},
+	Ends: []int{32, 64, 96},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -306,7 +296,7 @@ func (m *ChannelKeys) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelKeys from the front of b and returns how many bytes it took.
 func (m *ChannelKeys) Decode(b []byte) (int, error) {
 	if len(b) < 2336 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelKeys, Have: len(b)}
 	}
 	p := (*[2336]byte)(b)
 	m.EPk = SealingKey(p[0:1216])
@@ -314,17 +304,9 @@ func (m *ChannelKeys) Decode(b []byte) (int, error) {
 	return 2336, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelKeys) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1216:
-		return codec.Lacking(codec.Short("ChannelKeys", "e_pk", at, len(b), 1216), 2336-len(b))
-	case len(b) < 2336:
-		return codec.Short("ChannelKeys", "ct1", at+1216, len(b)-1216, 1120)
-	}
-	return nil
+var layoutOfChannelKeys = codec.Layout{
+	Message: "ChannelKeys", Fields: []string{"e_pk", "ct1"},
+	Ends: []int{1216, 2336},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -385,6 +367,10 @@ func (m *B3Head) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Xs)))
 	for i := range m.Xs {
+		if longer, ok := m.Xs[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Xs[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "B3Head", codec.Index("xs", i), len(b)-start)
 		}
@@ -896,10 +882,15 @@ func (m *DeviceClaim) UnmarshalBinary(b []byte) error {
 // Decode decodes a DeviceClaim from the front of b and returns how many bytes it took.
 func (m *DeviceClaim) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, codec.Short("DeviceClaim", "device", 0, len(b), 32)
+		return 0, codec.Cut{Of: &layoutOfDeviceClaim, Have: len(b)}
 	}
 	m.Device = KeyId(b[0:32])
 	return 32, nil
+}
+
+var layoutOfDeviceClaim = codec.Layout{
+	Message: "DeviceClaim", Fields: []string{"device"},
+	Ends: []int{32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1580,10 +1571,15 @@ func (m *DeviceProof) UnmarshalBinary(b []byte) error {
 // Decode decodes a DeviceProof from the front of b and returns how many bytes it took.
 func (m *DeviceProof) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, codec.Short("DeviceProof", "sig", 0, len(b), 64)
+		return 0, codec.Cut{Of: &layoutOfDeviceProof, Have: len(b)}
 	}
 	m.Sig = EdSignature(b[0:64])
 	return 64, nil
+}
+
+var layoutOfDeviceProof = codec.Layout{
+	Message: "DeviceProof", Fields: []string{"sig"},
+	Ends: []int{64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1922,7 +1918,7 @@ func (m *ChannelT1) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelT1 from the front of b and returns how many bytes it took.
 func (m *ChannelT1) Decode(b []byte) (int, error) {
 	if len(b) < 128 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelT1, Have: len(b)}
 	}
 	p := (*[128]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -1932,21 +1928,9 @@ func (m *ChannelT1) Decode(b []byte) (int, error) {
 	return 128, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelT1) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("ChannelT1", "conn", at, len(b), 32), 128-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("ChannelT1", "challenge", at+32, len(b)-32, 32), 128-len(b))
-	case len(b) < 96:
-		return codec.Lacking(codec.Short("ChannelT1", "server", at+64, len(b)-64, 32), 128-len(b))
-	case len(b) < 128:
-		return codec.Short("ChannelT1", "head", at+96, len(b)-96, 32)
-	}
-	return nil
+var layoutOfChannelT1 = codec.Layout{
+	Message: "ChannelT1", Fields: []string{"conn", "challenge", "server", "head"},
+	Ends: []int{32, 64, 96, 128},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2015,7 +1999,7 @@ func (m *ChannelT2) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelT2 from the front of b and returns how many bytes it took.
 func (m *ChannelT2) Decode(b []byte) (int, error) {
 	if len(b) < 1184 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelT2, Have: len(b)}
 	}
 	p := (*[1184]byte)(b)
 	m.T1 = Hash(p[0:32])
@@ -2024,19 +2008,9 @@ func (m *ChannelT2) Decode(b []byte) (int, error) {
 	return 1184, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelT2) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("ChannelT2", "t1", at, len(b), 32), 1184-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("ChannelT2", "b3", at+32, len(b)-32, 32), 1184-len(b))
-	case len(b) < 1184:
-		return codec.Short("ChannelT2", "ct2", at+64, len(b)-64, 1120)
-	}
-	return nil
+var layoutOfChannelT2 = codec.Layout{
+	Message: "ChannelT2", Fields: []string{"t1", "b3", "ct2"},
+	Ends: []int{32, 64, 1184},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2099,7 +2073,7 @@ func (m *ChannelT3) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelT3 from the front of b and returns how many bytes it took.
 func (m *ChannelT3) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelT3, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.T2 = Hash(p[0:32])
@@ -2107,17 +2081,9 @@ func (m *ChannelT3) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelT3) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("ChannelT3", "t2", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("ChannelT3", "b4", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfChannelT3 = codec.Layout{
+	Message: "ChannelT3", Fields: []string{"t2", "b4"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2178,7 +2144,7 @@ func (m *ChannelT4) UnmarshalBinary(b []byte) error {
 // Decode decodes a ChannelT4 from the front of b and returns how many bytes it took.
 func (m *ChannelT4) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfChannelT4, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.T3 = Hash(p[0:32])
@@ -2186,17 +2152,9 @@ func (m *ChannelT4) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ChannelT4) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("ChannelT4", "t3", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("ChannelT4", "b5", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfChannelT4 = codec.Layout{
+	Message: "ChannelT4", Fields: []string{"t3", "b5"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

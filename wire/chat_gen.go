@@ -67,10 +67,15 @@ func (m *FrameHeader) UnmarshalBinary(b []byte) error {
 // Decode decodes a FrameHeader from the front of b and returns how many bytes it took.
 func (m *FrameHeader) Decode(b []byte) (int, error) {
 	if len(b) < 3 {
-		return 0, codec.Short("FrameHeader", "length", 0, len(b), 3)
+		return 0, codec.Cut{Of: &layoutOfFrameHeader, Have: len(b)}
 	}
 	m.Length = uint32(b[0])<<16 | uint32(b[1])<<8 | uint32(b[2])
 	return 3, nil
+}
+
+var layoutOfFrameHeader = codec.Layout{
+	Message: "FrameHeader", Fields: []string{"length"},
+	Ends: []int{3},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -163,10 +168,15 @@ func (m *Ipv4) UnmarshalBinary(b []byte) error {
 // Decode decodes an Ipv4 from the front of b and returns how many bytes it took.
 func (m *Ipv4) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, codec.Short("Ipv4", "ip", 0, len(b), 4)
+		return 0, codec.Cut{Of: &layoutOfIpv4, Have: len(b)}
 	}
 	m.Ip = [4]byte(b[0:4])
 	return 4, nil
+}
+
+var layoutOfIpv4 = codec.Layout{
+	Message: "Ipv4", Fields: []string{"ip"},
+	Ends: []int{4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -223,10 +233,15 @@ func (m *Ipv6) UnmarshalBinary(b []byte) error {
 // Decode decodes an Ipv6 from the front of b and returns how many bytes it took.
 func (m *Ipv6) Decode(b []byte) (int, error) {
 	if len(b) < 16 {
-		return 0, codec.Short("Ipv6", "ip", 0, len(b), 16)
+		return 0, codec.Cut{Of: &layoutOfIpv6, Have: len(b)}
 	}
 	m.Ip = [16]byte(b[0:16])
 	return 16, nil
+}
+
+var layoutOfIpv6 = codec.Layout{
+	Message: "Ipv6", Fields: []string{"ip"},
+	Ends: []int{16},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1043,10 +1058,15 @@ func (m *LeavesRequest) UnmarshalBinary(b []byte) error {
 // Decode decodes a LeavesRequest from the front of b and returns how many bytes it took.
 func (m *LeavesRequest) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, codec.Short("LeavesRequest", "from", 0, len(b), 8)
+		return 0, codec.Cut{Of: &layoutOfLeavesRequest, Have: len(b)}
 	}
 	m.From = binary.BigEndian.Uint64(b[0:8])
 	return 8, nil
+}
+
+var layoutOfLeavesRequest = codec.Layout{
+	Message: "LeavesRequest", Fields: []string{"from"},
+	Ends: []int{8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1747,7 +1767,7 @@ func (m *Refused) UnmarshalBinary(b []byte) error {
 // Decode decodes a Refused from the front of b and returns how many bytes it took.
 func (m *Refused) Decode(b []byte) (int, error) {
 	if len(b) < 5 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfRefused, Have: len(b)}
 	}
 	p := (*[5]byte)(b)
 	m.Code = RefusedCode(p[0])
@@ -1755,17 +1775,9 @@ func (m *Refused) Decode(b []byte) (int, error) {
 	return 5, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Refused) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("Refused", "code", at, len(b), 1), 5-len(b))
-	case len(b) < 5:
-		return codec.Short("Refused", "retry_ms", at+1, len(b)-1, 4)
-	}
-	return nil
+var layoutOfRefused = codec.Layout{
+	Message: "Refused", Fields: []string{"code", "retry_ms"},
+	Ends: []int{1, 5},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2562,6 +2574,10 @@ func (m *LeavesReply) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0)
 	for i := range m.Leaves {
+		if longer, ok := m.Leaves[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Leaves[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "LeavesReply", codec.Index("leaves", i), len(b)-start)
 		}
@@ -2614,6 +2630,10 @@ func (m *LeavesReply) Decode(b []byte) (int, error) {
 	list := m.Leaves[:0]
 	for len(rest) > 0 {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err = list[len(list)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "LeavesReply", codec.Index("leaves", len(list)-1), len(in)-len(b)-len(rest)))
@@ -2684,6 +2704,17 @@ func (m *Leaf) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *Leaf) put(b []byte) ([]byte, bool) {
+	if len(m.Entry) < 1 || len(m.Entry) > 65535 {
+		return b, false
+	}
+	b = append(b, byte(len(m.Entry)>>8), byte(len(m.Entry)))
+	b = append(b, m.Entry...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *Leaf) UnmarshalBinary(b []byte) error {
 	*m = Leaf{}
@@ -2712,6 +2743,20 @@ func (m *Leaf) Decode(b []byte) (int, error) {
 	m.Entry = b[2 : 2+n : 2+n]
 	b = b[2+n:]
 	return len(in) - len(b), nil
+}
+
+// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *Leaf) take(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	n := int(binary.BigEndian.Uint16(b[0:2]))
+	if n < 1 || len(b)-2 < n {
+		return 0
+	}
+	m.Entry = b[2 : 2+n : 2+n]
+	return 2 + n
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2900,10 +2945,15 @@ func (m *RegisterStarted) UnmarshalBinary(b []byte) error {
 // Decode decodes a RegisterStarted from the front of b and returns how many bytes it took.
 func (m *RegisterStarted) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, codec.Short("RegisterStarted", "response", 0, len(b), 64)
+		return 0, codec.Cut{Of: &layoutOfRegisterStarted, Have: len(b)}
 	}
 	m.Response = [64]byte(b[0:64])
 	return 64, nil
+}
+
+var layoutOfRegisterStarted = codec.Layout{
+	Message: "RegisterStarted", Fields: []string{"response"},
+	Ends: []int{64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -4214,10 +4264,15 @@ func (m *MailboxAck) UnmarshalBinary(b []byte) error {
 // Decode decodes a MailboxAck from the front of b and returns how many bytes it took.
 func (m *MailboxAck) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, codec.Short("MailboxAck", "up_to", 0, len(b), 8)
+		return 0, codec.Cut{Of: &layoutOfMailboxAck, Have: len(b)}
 	}
 	m.UpTo = binary.BigEndian.Uint64(b[0:8])
 	return 8, nil
+}
+
+var layoutOfMailboxAck = codec.Layout{
+	Message: "MailboxAck", Fields: []string{"up_to"},
+	Ends: []int{8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -4329,10 +4384,15 @@ func (m *MailboxRefuse) UnmarshalBinary(b []byte) error {
 // Decode decodes a MailboxRefuse from the front of b and returns how many bytes it took.
 func (m *MailboxRefuse) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, codec.Short("MailboxRefuse", "seq", 0, len(b), 8)
+		return 0, codec.Cut{Of: &layoutOfMailboxRefuse, Have: len(b)}
 	}
 	m.Seq = binary.BigEndian.Uint64(b[0:8])
 	return 8, nil
+}
+
+var layoutOfMailboxRefuse = codec.Layout{
+	Message: "MailboxRefuse", Fields: []string{"seq"},
+	Ends: []int{8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -625,6 +625,10 @@ func (m *SeqWindow) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Seen)))
 	for i := range m.Seen {
+		if longer, ok := m.Seen[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Seen[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "SeqWindow", codec.Index("seen", i), len(b)-start)
 		}
@@ -633,9 +637,13 @@ func (m *SeqWindow) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("SeqWindow", "recent", len(b)-start, uint64(len(m.Recent)), 128)
 	}
 	b = append(b, uint8(len(m.Recent)))
-	for i2 := range m.Recent {
-		if b, err = m.Recent[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "SeqWindow", codec.Index("recent", i2), len(b)-start)
+	for i := range m.Recent {
+		if longer, ok := m.Recent[i].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Recent[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "SeqWindow", codec.Index("recent", i), len(b)-start)
 		}
 	}
 	return b, nil
@@ -777,6 +785,13 @@ func (m *SeqRange) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *SeqRange) put(b []byte) ([]byte, bool) {
+	b = append(b, byte(m.Start>>56), byte(m.Start>>48), byte(m.Start>>40), byte(m.Start>>32), byte(m.Start>>24), byte(m.Start>>16), byte(m.Start>>8), byte(m.Start), byte(m.End>>56), byte(m.End>>48), byte(m.End>>40), byte(m.End>>32), byte(m.End>>24), byte(m.End>>16), byte(m.End>>8), byte(m.End))
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *SeqRange) UnmarshalBinary(b []byte) error {
 	*m = SeqRange{}
@@ -790,7 +805,7 @@ func (m *SeqRange) UnmarshalBinary(b []byte) error {
 // Decode decodes a SeqRange from the front of b and returns how many bytes it took.
 func (m *SeqRange) Decode(b []byte) (int, error) {
 	if len(b) < 16 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfSeqRange, Have: len(b)}
 	}
 	p := (*[16]byte)(b)
 	m.Start = binary.BigEndian.Uint64(p[0:8])
@@ -798,17 +813,9 @@ func (m *SeqRange) Decode(b []byte) (int, error) {
 	return 16, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*SeqRange) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("SeqRange", "start", at, len(b), 8), 16-len(b))
-	case len(b) < 16:
-		return codec.Short("SeqRange", "end", at+8, len(b)-8, 8)
-	}
-	return nil
+var layoutOfSeqRange = codec.Layout{
+	Message: "SeqRange", Fields: []string{"start", "end"},
+	Ends: []int{8, 16},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -856,6 +863,14 @@ func (m *SeqId) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *SeqId) put(b []byte) ([]byte, bool) {
+	b = append(b, byte(m.Seq>>56), byte(m.Seq>>48), byte(m.Seq>>40), byte(m.Seq>>32), byte(m.Seq>>24), byte(m.Seq>>16), byte(m.Seq>>8), byte(m.Seq))
+	b = append(b, m.Id[:]...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *SeqId) UnmarshalBinary(b []byte) error {
 	*m = SeqId{}
@@ -869,7 +884,7 @@ func (m *SeqId) UnmarshalBinary(b []byte) error {
 // Decode decodes a SeqId from the front of b and returns how many bytes it took.
 func (m *SeqId) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfSeqId, Have: len(b)}
 	}
 	p := (*[24]byte)(b)
 	m.Seq = binary.BigEndian.Uint64(p[0:8])
@@ -877,17 +892,9 @@ func (m *SeqId) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*SeqId) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("SeqId", "seq", at, len(b), 8), 24-len(b))
-	case len(b) < 24:
-		return codec.Short("SeqId", "id", at+8, len(b)-8, 16)
-	}
-	return nil
+var layoutOfSeqId = codec.Layout{
+	Message: "SeqId", Fields: []string{"seq", "id"},
+	Ends: []int{8, 24},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -82,7 +82,7 @@ func (m *ServerKey) UnmarshalBinary(b []byte) error {
 // Decode decodes a ServerKey from the front of b and returns how many bytes it took.
 func (m *ServerKey) Decode(b []byte) (int, error) {
 	if len(b) < 1264 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfServerKey, Have: len(b)}
 	}
 	p := (*[1264]byte)(b)
 	m.Realm = Realm(p[0:16])
@@ -91,19 +91,9 @@ func (m *ServerKey) Decode(b []byte) (int, error) {
 	return 1264, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*ServerKey) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("ServerKey", "realm", at, len(b), 16), 1264-len(b))
-	case len(b) < 48:
-		return codec.Lacking(codec.Short("ServerKey", "sign", at+16, len(b)-16, 32), 1264-len(b))
-	case len(b) < 1264:
-		return codec.Short("ServerKey", "seal", at+48, len(b)-48, 1216)
-	}
-	return nil
+var layoutOfServerKey = codec.Layout{
+	Message: "ServerKey", Fields: []string{"realm", "sign", "seal"},
+	Ends: []int{16, 48, 1264},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -474,7 +464,7 @@ func (m *DeviceKeys) UnmarshalBinary(b []byte) error {
 // Decode decodes a DeviceKeys from the front of b and returns how many bytes it took.
 func (m *DeviceKeys) Decode(b []byte) (int, error) {
 	if len(b) < 1248 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfDeviceKeys, Have: len(b)}
 	}
 	p := (*[1248]byte)(b)
 	m.Sign = VerifyKey(p[0:32])
@@ -482,17 +472,9 @@ func (m *DeviceKeys) Decode(b []byte) (int, error) {
 	return 1248, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*DeviceKeys) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("DeviceKeys", "sign", at, len(b), 32), 1248-len(b))
-	case len(b) < 1248:
-		return codec.Short("DeviceKeys", "seal", at+32, len(b)-32, 1216)
-	}
-	return nil
+var layoutOfDeviceKeys = codec.Layout{
+	Message: "DeviceKeys", Fields: []string{"sign", "seal"},
+	Ends: []int{32, 1248},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -555,7 +537,7 @@ func (m *AccountKeys) UnmarshalBinary(b []byte) error {
 // Decode decodes an AccountKeys from the front of b and returns how many bytes it took.
 func (m *AccountKeys) Decode(b []byte) (int, error) {
 	if len(b) < 1248 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfAccountKeys, Have: len(b)}
 	}
 	p := (*[1248]byte)(b)
 	m.Sign = VerifyKey(p[0:32])
@@ -563,17 +545,9 @@ func (m *AccountKeys) Decode(b []byte) (int, error) {
 	return 1248, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*AccountKeys) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("AccountKeys", "sign", at, len(b), 32), 1248-len(b))
-	case len(b) < 1248:
-		return codec.Short("AccountKeys", "seal", at+32, len(b)-32, 1216)
-	}
-	return nil
+var layoutOfAccountKeys = codec.Layout{
+	Message: "AccountKeys", Fields: []string{"sign", "seal"},
+	Ends: []int{32, 1248},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -634,7 +608,7 @@ func (m *AccountSecrets) UnmarshalBinary(b []byte) error {
 // Decode decodes an AccountSecrets from the front of b and returns how many bytes it took.
 func (m *AccountSecrets) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfAccountSecrets, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.Sign = Seed(p[0:32])
@@ -642,17 +616,9 @@ func (m *AccountSecrets) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*AccountSecrets) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("AccountSecrets", "sign", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("AccountSecrets", "seal", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfAccountSecrets = codec.Layout{
+	Message: "AccountSecrets", Fields: []string{"sign", "seal"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -715,7 +681,7 @@ func (m *WrappedAccount) UnmarshalBinary(b []byte) error {
 // Decode decodes a WrappedAccount from the front of b and returns how many bytes it took.
 func (m *WrappedAccount) Decode(b []byte) (int, error) {
 	if len(b) < 92 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfWrappedAccount, Have: len(b)}
 	}
 	p := (*[92]byte)(b)
 	m.Iv = [12]byte(p[0:12])
@@ -723,17 +689,9 @@ func (m *WrappedAccount) Decode(b []byte) (int, error) {
 	return 92, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*WrappedAccount) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 12:
-		return codec.Lacking(codec.Short("WrappedAccount", "iv", at, len(b), 12), 92-len(b))
-	case len(b) < 92:
-		return codec.Short("WrappedAccount", "ct", at+12, len(b)-12, 80)
-	}
-	return nil
+var layoutOfWrappedAccount = codec.Layout{
+	Message: "WrappedAccount", Fields: []string{"iv", "ct"},
+	Ends: []int{12, 92},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1399,7 +1357,7 @@ func (m *Invitation) UnmarshalBinary(b []byte) error {
 // Decode decodes an Invitation from the front of b and returns how many bytes it took.
 func (m *Invitation) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfInvitation, Have: len(b)}
 	}
 	p := (*[32]byte)(b)
 	m.ExpiresMs = binary.BigEndian.Uint64(p[0:8])
@@ -1408,19 +1366,9 @@ func (m *Invitation) Decode(b []byte) (int, error) {
 	return 32, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Invitation) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("Invitation", "expires_ms", at, len(b), 8), 32-len(b))
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("Invitation", "id", at+8, len(b)-8, 8), 32-len(b))
-	case len(b) < 32:
-		return codec.Short("Invitation", "mac", at+16, len(b)-16, 16)
-	}
-	return nil
+var layoutOfInvitation = codec.Layout{
+	Message: "Invitation", Fields: []string{"expires_ms", "id", "mac"},
+	Ends: []int{8, 16, 32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1487,7 +1435,7 @@ func (m *InvitationInput) UnmarshalBinary(b []byte) error {
 // Decode decodes an InvitationInput from the front of b and returns how many bytes it took.
 func (m *InvitationInput) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfInvitationInput, Have: len(b)}
 	}
 	p := (*[32]byte)(b)
 	m.Realm = Realm(p[0:16])
@@ -1496,19 +1444,9 @@ func (m *InvitationInput) Decode(b []byte) (int, error) {
 	return 32, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*InvitationInput) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("InvitationInput", "realm", at, len(b), 16), 32-len(b))
-	case len(b) < 24:
-		return codec.Lacking(codec.Short("InvitationInput", "expires_ms", at+16, len(b)-16, 8), 32-len(b))
-	case len(b) < 32:
-		return codec.Short("InvitationInput", "id", at+24, len(b)-24, 8)
-	}
-	return nil
+var layoutOfInvitationInput = codec.Layout{
+	Message: "InvitationInput", Fields: []string{"realm", "expires_ms", "id"},
+	Ends: []int{16, 24, 32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -161,7 +161,7 @@ func (m *SealKey) UnmarshalBinary(b []byte) error {
 // Decode decodes a SealKey from the front of b and returns how many bytes it took.
 func (m *SealKey) Decode(b []byte) (int, error) {
 	if len(b) < 44 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfSealKey, Have: len(b)}
 	}
 	p := (*[44]byte)(b)
 	m.Key = [32]byte(p[0:32])
@@ -169,17 +169,9 @@ func (m *SealKey) Decode(b []byte) (int, error) {
 	return 44, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*SealKey) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("SealKey", "key", at, len(b), 32), 44-len(b))
-	case len(b) < 44:
-		return codec.Short("SealKey", "iv", at+32, len(b)-32, 12)
-	}
-	return nil
+var layoutOfSealKey = codec.Layout{
+	Message: "SealKey", Fields: []string{"key", "iv"},
+	Ends: []int{32, 44},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -238,7 +230,7 @@ func (m *SealedAad) UnmarshalBinary(b []byte) error {
 // Decode decodes a SealedAad from the front of b and returns how many bytes it took.
 func (m *SealedAad) Decode(b []byte) (int, error) {
 	if len(b) < 416 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfSealedAad, Have: len(b)}
 	}
 	p := (*[416]byte)(b)
 	m.To = KeyId(p[0:32])
@@ -246,17 +238,9 @@ func (m *SealedAad) Decode(b []byte) (int, error) {
 	return 416, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*SealedAad) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("SealedAad", "to", at, len(b), 32), 416-len(b))
-	case len(b) < 416:
-		return codec.Short("SealedAad", "ek", at+32, len(b)-32, 384)
-	}
-	return nil
+var layoutOfSealedAad = codec.Layout{
+	Message: "SealedAad", Fields: []string{"to", "ek"},
+	Ends: []int{32, 416},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1496,10 +1480,15 @@ func (m *PublicKeyFile) UnmarshalBinary(b []byte) error {
 // Decode decodes a PublicKeyFile from the front of b and returns how many bytes it took.
 func (m *PublicKeyFile) Decode(b []byte) (int, error) {
 	if len(b) < 384 {
-		return 0, codec.Short("PublicKeyFile", "modulus", 0, len(b), 384)
+		return 0, codec.Cut{Of: &layoutOfPublicKeyFile, Have: len(b)}
 	}
 	m.Modulus = Rsa(b[0:384])
 	return 384, nil
+}
+
+var layoutOfPublicKeyFile = codec.Layout{
+	Message: "PublicKeyFile", Fields: []string{"modulus"},
+	Ends: []int{384},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

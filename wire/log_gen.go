@@ -536,7 +536,7 @@ func (m *TreeHead) UnmarshalBinary(b []byte) error {
 // Decode decodes a TreeHead from the front of b and returns how many bytes it took.
 func (m *TreeHead) Decode(b []byte) (int, error) {
 	if len(b) < 104 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfTreeHead, Have: len(b)}
 	}
 	p := (*[104]byte)(b)
 	m.Leaves = binary.BigEndian.Uint64(p[0:8])
@@ -545,19 +545,9 @@ func (m *TreeHead) Decode(b []byte) (int, error) {
 	return 104, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*TreeHead) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("TreeHead", "leaves", at, len(b), 8), 104-len(b))
-	case len(b) < 40:
-		return codec.Lacking(codec.Short("TreeHead", "root", at+8, len(b)-8, 32), 104-len(b))
-	case len(b) < 104:
-		return codec.Short("TreeHead", "sig", at+40, len(b)-40, 64)
-	}
-	return nil
+var layoutOfTreeHead = codec.Layout{
+	Message: "TreeHead", Fields: []string{"leaves", "root", "sig"},
+	Ends: []int{8, 40, 104},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -340,6 +340,15 @@ func (m *Solution) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *Solution) put(b []byte) ([]byte, bool) {
+	b = append(b, m.Bind[:]...)
+	b = append(b, m.Index)
+	b = append(b, m.Counter[:]...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *Solution) UnmarshalBinary(b []byte) error {
 	*m = Solution{}
@@ -353,7 +362,7 @@ func (m *Solution) UnmarshalBinary(b []byte) error {
 // Decode decodes a Solution from the front of b and returns how many bytes it took.
 func (m *Solution) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfSolution, Have: len(b)}
 	}
 	p := (*[32]byte)(b)
 	m.Bind = [16]byte(p[0:16])
@@ -362,19 +371,9 @@ func (m *Solution) Decode(b []byte) (int, error) {
 	return 32, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Solution) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("Solution", "bind", at, len(b), 16), 32-len(b))
-	case len(b) < 17:
-		return codec.Lacking(codec.Short("Solution", "index", at+16, len(b)-16, 1), 32-len(b))
-	case len(b) < 32:
-		return codec.Short("Solution", "counter", at+17, len(b)-17, 15)
-	}
-	return nil
+var layoutOfSolution = codec.Layout{
+	Message: "Solution", Fields: []string{"bind", "index", "counter"},
+	Ends: []int{16, 17, 32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -656,6 +655,10 @@ func (m *M3) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Xs)))
 	for i := range m.Xs {
+		if longer, ok := m.Xs[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Xs[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "M3", codec.Index("xs", i), len(b)-start)
 		}
@@ -1722,7 +1725,7 @@ func (m *Transcript) UnmarshalBinary(b []byte) error {
 // Decode decodes a Transcript from the front of b and returns how many bytes it took.
 func (m *Transcript) Decode(b []byte) (int, error) {
 	if len(b) < 128 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfTranscript, Have: len(b)}
 	}
 	p := (*[128]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -1732,21 +1735,9 @@ func (m *Transcript) Decode(b []byte) (int, error) {
 	return 128, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Transcript) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("Transcript", "conn", at, len(b), 32), 128-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("Transcript", "m3", at+32, len(b)-32, 32), 128-len(b))
-	case len(b) < 96:
-		return codec.Lacking(codec.Short("Transcript", "m4", at+64, len(b)-64, 32), 128-len(b))
-	case len(b) < 128:
-		return codec.Short("Transcript", "m5", at+96, len(b)-96, 32)
-	}
-	return nil
+var layoutOfTranscript = codec.Layout{
+	Message: "Transcript", Fields: []string{"conn", "m3", "m4", "m5"},
+	Ends: []int{32, 64, 96, 128},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1811,7 +1802,7 @@ func (m *LoginSecret) UnmarshalBinary(b []byte) error {
 // Decode decodes a LoginSecret from the front of b and returns how many bytes it took.
 func (m *LoginSecret) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfLoginSecret, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.ReplyKey = [32]byte(p[0:32])
@@ -1819,17 +1810,9 @@ func (m *LoginSecret) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*LoginSecret) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("LoginSecret", "reply_key", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("LoginSecret", "reply_key2", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfLoginSecret = codec.Layout{
+	Message: "LoginSecret", Fields: []string{"reply_key", "reply_key2"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2160,7 +2143,7 @@ func (m *MarkM3) UnmarshalBinary(b []byte) error {
 // Decode decodes a MarkM3 from the front of b and returns how many bytes it took.
 func (m *MarkM3) Decode(b []byte) (int, error) {
 	if len(b) < 48 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfMarkM3, Have: len(b)}
 	}
 	p := (*[48]byte)(b)
 	m.N1 = [32]byte(p[0:32])
@@ -2168,17 +2151,9 @@ func (m *MarkM3) Decode(b []byte) (int, error) {
 	return 48, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*MarkM3) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("MarkM3", "n1", at, len(b), 32), 48-len(b))
-	case len(b) < 48:
-		return codec.Short("MarkM3", "bind", at+32, len(b)-32, 16)
-	}
-	return nil
+var layoutOfMarkM3 = codec.Layout{
+	Message: "MarkM3", Fields: []string{"n1", "bind"},
+	Ends: []int{32, 48},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2237,10 +2212,15 @@ func (m *MarkM5) UnmarshalBinary(b []byte) error {
 // Decode decodes a MarkM5 from the front of b and returns how many bytes it took.
 func (m *MarkM5) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, codec.Short("MarkM5", "n2", 0, len(b), 32)
+		return 0, codec.Cut{Of: &layoutOfMarkM5, Have: len(b)}
 	}
 	m.N2 = [32]byte(b[0:32])
 	return 32, nil
+}
+
+var layoutOfMarkM5 = codec.Layout{
+	Message: "MarkM5", Fields: []string{"n2"},
+	Ends: []int{32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -2470,7 +2450,7 @@ func (m *Decoy) UnmarshalBinary(b []byte) error {
 // Decode decodes a Decoy from the front of b and returns how many bytes it took.
 func (m *Decoy) Decode(b []byte) (int, error) {
 	if len(b) < 2124 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfDecoy, Have: len(b)}
 	}
 	p := (*[2124]byte)(b)
 	m.Salt = [16]byte(p[0:16])
@@ -2480,21 +2460,9 @@ func (m *Decoy) Decode(b []byte) (int, error) {
 	return 2124, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Decoy) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("Decoy", "salt", at, len(b), 16), 2124-len(b))
-	case len(b) < 48:
-		return codec.Lacking(codec.Short("Decoy", "commit", at+16, len(b)-16, 32), 2124-len(b))
-	case len(b) < 60:
-		return codec.Lacking(codec.Short("Decoy", "iv", at+48, len(b)-48, 12), 2124-len(b))
-	case len(b) < 2124:
-		return codec.Short("Decoy", "wrapped", at+60, len(b)-60, 2064)
-	}
-	return nil
+var layoutOfDecoy = codec.Layout{
+	Message: "Decoy", Fields: []string{"salt", "commit", "iv", "wrapped"},
+	Ends: []int{16, 48, 60, 2124},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

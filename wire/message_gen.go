@@ -266,7 +266,7 @@ func (m *LetterKey) UnmarshalBinary(b []byte) error {
 // Decode decodes a LetterKey from the front of b and returns how many bytes it took.
 func (m *LetterKey) Decode(b []byte) (int, error) {
 	if len(b) < 44 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfLetterKey, Have: len(b)}
 	}
 	p := (*[44]byte)(b)
 	m.Key = [32]byte(p[0:32])
@@ -274,17 +274,9 @@ func (m *LetterKey) Decode(b []byte) (int, error) {
 	return 44, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*LetterKey) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("LetterKey", "key", at, len(b), 32), 44-len(b))
-	case len(b) < 44:
-		return codec.Short("LetterKey", "iv", at+32, len(b)-32, 12)
-	}
-	return nil
+var layoutOfLetterKey = codec.Layout{
+	Message: "LetterKey", Fields: []string{"key", "iv"},
+	Ends: []int{32, 44},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -334,6 +326,15 @@ func (m *LetterSlot) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *LetterSlot) put(b []byte) ([]byte, bool) {
+	b = append(b, m.To[:]...)
+	b = append(b, m.Enc[:]...)
+	b = append(b, m.Sealed[:]...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *LetterSlot) UnmarshalBinary(b []byte) error {
 	*m = LetterSlot{}
@@ -347,7 +348,7 @@ func (m *LetterSlot) UnmarshalBinary(b []byte) error {
 // Decode decodes a LetterSlot from the front of b and returns how many bytes it took.
 func (m *LetterSlot) Decode(b []byte) (int, error) {
 	if len(b) < 1212 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfLetterSlot, Have: len(b)}
 	}
 	p := (*[1212]byte)(b)
 	m.To = KeyId(p[0:32])
@@ -356,19 +357,9 @@ func (m *LetterSlot) Decode(b []byte) (int, error) {
 	return 1212, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*LetterSlot) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("LetterSlot", "to", at, len(b), 32), 1212-len(b))
-	case len(b) < 1152:
-		return codec.Lacking(codec.Short("LetterSlot", "enc", at+32, len(b)-32, 1120), 1212-len(b))
-	case len(b) < 1212:
-		return codec.Short("LetterSlot", "sealed", at+1152, len(b)-1152, 60)
-	}
-	return nil
+var layoutOfLetterSlot = codec.Layout{
+	Message: "LetterSlot", Fields: []string{"to", "enc", "sealed"},
+	Ends: []int{32, 1152, 1212},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -428,6 +419,10 @@ func (m *LetterBody) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Slots)))
 	for i := range m.Slots {
+		if longer, ok := m.Slots[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Slots[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "LetterBody", codec.Index("slots", i), len(b)-start)
 		}
@@ -565,6 +560,10 @@ func (m *LetterAad) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Slots)))
 	for i := range m.Slots {
+		if longer, ok := m.Slots[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Slots[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "LetterAad", codec.Index("slots", i), len(b)-start)
 		}

@@ -266,10 +266,15 @@ func (m *OpaqueRequest) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueRequest from the front of b and returns how many bytes it took.
 func (m *OpaqueRequest) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, codec.Short("OpaqueRequest", "blinded_message", 0, len(b), 32)
+		return 0, codec.Cut{Of: &layoutOfOpaqueRequest, Have: len(b)}
 	}
 	m.BlindedMessage = OpaqueElement(b[0:32])
 	return 32, nil
+}
+
+var layoutOfOpaqueRequest = codec.Layout{
+	Message: "OpaqueRequest", Fields: []string{"blinded_message"},
+	Ends: []int{32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -328,7 +333,7 @@ func (m *OpaqueResponse) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueResponse from the front of b and returns how many bytes it took.
 func (m *OpaqueResponse) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueResponse, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.EvaluatedMessage = OpaqueElement(p[0:32])
@@ -336,17 +341,9 @@ func (m *OpaqueResponse) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueResponse) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueResponse", "evaluated_message", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("OpaqueResponse", "server_public_key", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfOpaqueResponse = codec.Layout{
+	Message: "OpaqueResponse", Fields: []string{"evaluated_message", "server_public_key"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -520,7 +517,7 @@ func (m *OpaqueOutput) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueOutput from the front of b and returns how many bytes it took.
 func (m *OpaqueOutput) Decode(b []byte) (int, error) {
 	if len(b) < 128 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueOutput, Have: len(b)}
 	}
 	p := (*[128]byte)(b)
 	m.OprfOutput = [64]byte(p[0:64])
@@ -528,17 +525,9 @@ func (m *OpaqueOutput) Decode(b []byte) (int, error) {
 	return 128, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueOutput) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("OpaqueOutput", "oprf_output", at, len(b), 64), 128-len(b))
-	case len(b) < 128:
-		return codec.Short("OpaqueOutput", "stretched", at+64, len(b)-64, 64)
-	}
-	return nil
+var layoutOfOpaqueOutput = codec.Layout{
+	Message: "OpaqueOutput", Fields: []string{"oprf_output", "stretched"},
+	Ends: []int{64, 128},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -598,14 +587,17 @@ func (m *OpaqueNonceInfo) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueNonceInfo from b, which it takes whole, and returns len(b).
 // The result shares memory with b.
 func (m *OpaqueNonceInfo) Decode(b []byte) (int, error) {
-	in := b
 	if len(b) < 32 {
-		return 0, codec.Short("OpaqueNonceInfo", "nonce", 0, len(b), 32)
+		return 0, codec.Cut{Of: &layoutOfOpaqueNonceInfo, Have: len(b)}
 	}
 	m.Nonce = [32]byte(b[0:32])
-	b = b[32:]
-	m.Label = b[:len(b):len(b)]
-	return len(in), nil
+	m.Label = b[32:len(b):len(b)]
+	return len(b), nil
+}
+
+var layoutOfOpaqueNonceInfo = codec.Layout{
+	Message: "OpaqueNonceInfo", Fields: []string{"nonce"},
+	Ends: []int{32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -667,7 +659,7 @@ func (m *OpaqueEnvelope) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueEnvelope from the front of b and returns how many bytes it took.
 func (m *OpaqueEnvelope) Decode(b []byte) (int, error) {
 	if len(b) < 96 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueEnvelope, Have: len(b)}
 	}
 	p := (*[96]byte)(b)
 	m.EnvelopeNonce = [32]byte(p[0:32])
@@ -675,17 +667,9 @@ func (m *OpaqueEnvelope) Decode(b []byte) (int, error) {
 	return 96, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueEnvelope) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueEnvelope", "envelope_nonce", at, len(b), 32), 96-len(b))
-	case len(b) < 96:
-		return codec.Short("OpaqueEnvelope", "auth_tag", at+32, len(b)-32, 64)
-	}
-	return nil
+var layoutOfOpaqueEnvelope = codec.Layout{
+	Message: "OpaqueEnvelope", Fields: []string{"envelope_nonce", "auth_tag"},
+	Ends: []int{32, 96},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -932,10 +916,15 @@ func (m *OpaqueCredentialRequest) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueCredentialRequest from the front of b and returns how many bytes it took.
 func (m *OpaqueCredentialRequest) Decode(b []byte) (int, error) {
 	if len(b) < 32 {
-		return 0, codec.Short("OpaqueCredentialRequest", "blinded_message", 0, len(b), 32)
+		return 0, codec.Cut{Of: &layoutOfOpaqueCredentialRequest, Have: len(b)}
 	}
 	m.BlindedMessage = OpaqueElement(b[0:32])
 	return 32, nil
+}
+
+var layoutOfOpaqueCredentialRequest = codec.Layout{
+	Message: "OpaqueCredentialRequest", Fields: []string{"blinded_message"},
+	Ends: []int{32},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1000,7 +989,7 @@ func (m *OpaqueCredentialResponse) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueCredentialResponse from the front of b and returns how many bytes it took.
 func (m *OpaqueCredentialResponse) Decode(b []byte) (int, error) {
 	if len(b) < 192 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueCredentialResponse, Have: len(b)}
 	}
 	p := (*[192]byte)(b)
 	m.EvaluatedMessage = OpaqueElement(p[0:32])
@@ -1009,19 +998,9 @@ func (m *OpaqueCredentialResponse) Decode(b []byte) (int, error) {
 	return 192, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueCredentialResponse) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueCredentialResponse", "evaluated_message", at, len(b), 32), 192-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("OpaqueCredentialResponse", "masking_nonce", at+32, len(b)-32, 32), 192-len(b))
-	case len(b) < 192:
-		return codec.Short("OpaqueCredentialResponse", "masked_response", at+64, len(b)-64, 128)
-	}
-	return nil
+var layoutOfOpaqueCredentialResponse = codec.Layout{
+	Message: "OpaqueCredentialResponse", Fields: []string{"evaluated_message", "masking_nonce", "masked_response"},
+	Ends: []int{32, 64, 192},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1160,7 +1139,7 @@ func (m *OpaqueAuthRequest) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueAuthRequest from the front of b and returns how many bytes it took.
 func (m *OpaqueAuthRequest) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueAuthRequest, Have: len(b)}
 	}
 	p := (*[64]byte)(b)
 	m.ClientNonce = [32]byte(p[0:32])
@@ -1168,17 +1147,9 @@ func (m *OpaqueAuthRequest) Decode(b []byte) (int, error) {
 	return 64, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueAuthRequest) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueAuthRequest", "client_nonce", at, len(b), 32), 64-len(b))
-	case len(b) < 64:
-		return codec.Short("OpaqueAuthRequest", "client_public_keyshare", at+32, len(b)-32, 32)
-	}
-	return nil
+var layoutOfOpaqueAuthRequest = codec.Layout{
+	Message: "OpaqueAuthRequest", Fields: []string{"client_nonce", "client_public_keyshare"},
+	Ends: []int{32, 64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1243,7 +1214,7 @@ func (m *OpaqueAuthResponse) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueAuthResponse from the front of b and returns how many bytes it took.
 func (m *OpaqueAuthResponse) Decode(b []byte) (int, error) {
 	if len(b) < 128 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueAuthResponse, Have: len(b)}
 	}
 	p := (*[128]byte)(b)
 	m.ServerNonce = [32]byte(p[0:32])
@@ -1252,19 +1223,9 @@ func (m *OpaqueAuthResponse) Decode(b []byte) (int, error) {
 	return 128, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueAuthResponse) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueAuthResponse", "server_nonce", at, len(b), 32), 128-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("OpaqueAuthResponse", "server_public_keyshare", at+32, len(b)-32, 32), 128-len(b))
-	case len(b) < 128:
-		return codec.Short("OpaqueAuthResponse", "server_mac", at+64, len(b)-64, 64)
-	}
-	return nil
+var layoutOfOpaqueAuthResponse = codec.Layout{
+	Message: "OpaqueAuthResponse", Fields: []string{"server_nonce", "server_public_keyshare", "server_mac"},
+	Ends: []int{32, 64, 128},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1481,10 +1442,15 @@ func (m *OpaqueKe3) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueKe3 from the front of b and returns how many bytes it took.
 func (m *OpaqueKe3) Decode(b []byte) (int, error) {
 	if len(b) < 64 {
-		return 0, codec.Short("OpaqueKe3", "client_mac", 0, len(b), 64)
+		return 0, codec.Cut{Of: &layoutOfOpaqueKe3, Have: len(b)}
 	}
 	m.ClientMac = [64]byte(b[0:64])
 	return 64, nil
+}
+
+var layoutOfOpaqueKe3 = codec.Layout{
+	Message: "OpaqueKe3", Fields: []string{"client_mac"},
+	Ends: []int{64},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1558,7 +1524,7 @@ func (m *OpaqueDh) UnmarshalBinary(b []byte) error {
 // Decode decodes an OpaqueDh from the front of b and returns how many bytes it took.
 func (m *OpaqueDh) Decode(b []byte) (int, error) {
 	if len(b) < 96 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOpaqueDh, Have: len(b)}
 	}
 	p := (*[96]byte)(b)
 	m.Dh1 = [32]byte(p[0:32])
@@ -1567,19 +1533,9 @@ func (m *OpaqueDh) Decode(b []byte) (int, error) {
 	return 96, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OpaqueDh) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("OpaqueDh", "dh1", at, len(b), 32), 96-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("OpaqueDh", "dh2", at+32, len(b)-32, 32), 96-len(b))
-	case len(b) < 96:
-		return codec.Short("OpaqueDh", "dh3", at+64, len(b)-64, 32)
-	}
-	return nil
+var layoutOfOpaqueDh = codec.Layout{
+	Message: "OpaqueDh", Fields: []string{"dh1", "dh2", "dh3"},
+	Ends: []int{32, 64, 96},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

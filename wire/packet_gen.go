@@ -224,7 +224,6 @@ func (m *Packet) encode(b []byte) ([]byte, error) {
 	p[0] = 0x80 | uint8(m.Type)<<2 | uint8(codec.Bit(m.KeyPhase))<<1 | uint8(codec.Bit(m.AckNow))
 	binary.BigEndian.PutUint64(p[1:9], m.Destination)
 	binary.BigEndian.PutUint32(p[9:13], m.Number)
-	binary.BigEndian.PutUint16(p[13:15], 0)
 	switch m.Type {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
 		if b, err = m.Hello.encode(b); err != nil {

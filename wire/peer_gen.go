@@ -545,7 +545,7 @@ func (m *PeerTranscript) UnmarshalBinary(b []byte) error {
 // Decode decodes a PeerTranscript from the front of b and returns how many bytes it took.
 func (m *PeerTranscript) Decode(b []byte) (int, error) {
 	if len(b) < 96 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfPeerTranscript, Have: len(b)}
 	}
 	p := (*[96]byte)(b)
 	m.Conn = Hash(p[0:32])
@@ -554,19 +554,9 @@ func (m *PeerTranscript) Decode(b []byte) (int, error) {
 	return 96, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*PeerTranscript) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("PeerTranscript", "conn", at, len(b), 32), 96-len(b))
-	case len(b) < 64:
-		return codec.Lacking(codec.Short("PeerTranscript", "p1", at+32, len(b)-32, 32), 96-len(b))
-	case len(b) < 96:
-		return codec.Short("PeerTranscript", "p2", at+64, len(b)-64, 32)
-	}
-	return nil
+var layoutOfPeerTranscript = codec.Layout{
+	Message: "PeerTranscript", Fields: []string{"conn", "p1", "p2"},
+	Ends: []int{32, 64, 96},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -1093,10 +1093,15 @@ func (m *PathSegment) UnmarshalBinary(b []byte) error {
 // Decode decodes a PathSegment from the front of b and returns how many bytes it took.
 func (m *PathSegment) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, codec.Short("PathSegment", "bytes", 0, len(b), 8)
+		return 0, codec.Cut{Of: &layoutOfPathSegment, Have: len(b)}
 	}
 	m.Bytes = [8]byte(b[0:8])
 	return 8, nil
+}
+
+var layoutOfPathSegment = codec.Layout{
+	Message: "PathSegment", Fields: []string{"bytes"},
+	Ends: []int{8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1156,7 +1161,7 @@ func (m *CidSegment) UnmarshalBinary(b []byte) error {
 // Decode decodes a CidSegment from the front of b and returns how many bytes it took.
 func (m *CidSegment) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfCidSegment, Have: len(b)}
 	}
 	p := (*[24]byte)(b)
 	m.Id = binary.BigEndian.Uint64(p[0:8])
@@ -1164,17 +1169,9 @@ func (m *CidSegment) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*CidSegment) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("CidSegment", "id", at, len(b), 8), 24-len(b))
-	case len(b) < 24:
-		return codec.Short("CidSegment", "token", at+8, len(b)-8, 16)
-	}
-	return nil
+var layoutOfCidSegment = codec.Layout{
+	Message: "CidSegment", Fields: []string{"id", "token"},
+	Ends: []int{8, 24},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

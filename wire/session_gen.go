@@ -341,7 +341,7 @@ func (m *RetryToken) UnmarshalBinary(b []byte) error {
 // Decode decodes a RetryToken from the front of b and returns how many bytes it took.
 func (m *RetryToken) Decode(b []byte) (int, error) {
 	if len(b) < 56 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfRetryToken, Have: len(b)}
 	}
 	p := (*[56]byte)(b)
 	m.IssuedMs = binary.BigEndian.Uint64(p[0:8])
@@ -350,19 +350,9 @@ func (m *RetryToken) Decode(b []byte) (int, error) {
 	return 56, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*RetryToken) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("RetryToken", "issued_ms", at, len(b), 8), 56-len(b))
-	case len(b) < 40:
-		return codec.Lacking(codec.Short("RetryToken", "first", at+8, len(b)-8, 32), 56-len(b))
-	case len(b) < 56:
-		return codec.Short("RetryToken", "mac", at+40, len(b)-40, 16)
-	}
-	return nil
+var layoutOfRetryToken = codec.Layout{
+	Message: "RetryToken", Fields: []string{"issued_ms", "first", "mac"},
+	Ends: []int{8, 40, 56},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

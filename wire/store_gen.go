@@ -498,7 +498,7 @@ func (m *StoreAck) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreAck from the front of b and returns how many bytes it took.
 func (m *StoreAck) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfStoreAck, Have: len(b)}
 	}
 	p := (*[24]byte)(b)
 	m.Mailbox = [16]byte(p[0:16])
@@ -506,17 +506,9 @@ func (m *StoreAck) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*StoreAck) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("StoreAck", "mailbox", at, len(b), 16), 24-len(b))
-	case len(b) < 24:
-		return codec.Short("StoreAck", "up_to", at+16, len(b)-16, 8)
-	}
-	return nil
+var layoutOfStoreAck = codec.Layout{
+	Message: "StoreAck", Fields: []string{"mailbox", "up_to"},
+	Ends: []int{16, 24},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -579,7 +571,7 @@ func (m *StoreRefuse) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreRefuse from the front of b and returns how many bytes it took.
 func (m *StoreRefuse) Decode(b []byte) (int, error) {
 	if len(b) < 24 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfStoreRefuse, Have: len(b)}
 	}
 	p := (*[24]byte)(b)
 	m.Mailbox = [16]byte(p[0:16])
@@ -587,17 +579,9 @@ func (m *StoreRefuse) Decode(b []byte) (int, error) {
 	return 24, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*StoreRefuse) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 16:
-		return codec.Lacking(codec.Short("StoreRefuse", "mailbox", at, len(b), 16), 24-len(b))
-	case len(b) < 24:
-		return codec.Short("StoreRefuse", "seq", at+16, len(b)-16, 8)
-	}
-	return nil
+var layoutOfStoreRefuse = codec.Layout{
+	Message: "StoreRefuse", Fields: []string{"mailbox", "seq"},
+	Ends: []int{16, 24},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -659,7 +643,7 @@ func (m *StoreMark) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreMark from the front of b and returns how many bytes it took.
 func (m *StoreMark) Decode(b []byte) (int, error) {
 	if len(b) < 40 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfStoreMark, Have: len(b)}
 	}
 	p := (*[40]byte)(b)
 	m.Key = [32]byte(p[0:32])
@@ -667,17 +651,9 @@ func (m *StoreMark) Decode(b []byte) (int, error) {
 	return 40, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*StoreMark) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 32:
-		return codec.Lacking(codec.Short("StoreMark", "key", at, len(b), 32), 40-len(b))
-	case len(b) < 40:
-		return codec.Short("StoreMark", "expires_ms", at+32, len(b)-32, 8)
-	}
-	return nil
+var layoutOfStoreMark = codec.Layout{
+	Message: "StoreMark", Fields: []string{"key", "expires_ms"},
+	Ends: []int{32, 40},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -931,10 +907,15 @@ func (m *StoreExpire) UnmarshalBinary(b []byte) error {
 // Decode decodes a StoreExpire from the front of b and returns how many bytes it took.
 func (m *StoreExpire) Decode(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, codec.Short("StoreExpire", "max", 0, len(b), 2)
+		return 0, codec.Cut{Of: &layoutOfStoreExpire, Have: len(b)}
 	}
 	m.Max = binary.BigEndian.Uint16(b[0:2])
 	return 2, nil
+}
+
+var layoutOfStoreExpire = codec.Layout{
+	Message: "StoreExpire", Fields: []string{"max"},
+	Ends: []int{2},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

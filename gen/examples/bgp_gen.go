@@ -83,12 +83,11 @@ func (m *BgpMessage) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	lengthAt := len(b) + 16
-	b = slices.Grow(b, 18)[:len(b)+18]
-	p := (*[18]byte)(b[len(b)-18:])
+	b = slices.Grow(b, 19)[:len(b)+19]
+	p := (*[19]byte)(b[len(b)-19:])
 	binary.BigEndian.PutUint64(p[0:8], 0xffffffffffffffff)
 	binary.BigEndian.PutUint64(p[8:16], 0xffffffffffffffff)
-	binary.BigEndian.PutUint16(p[16:18], 0)
-	b = append(b, uint8(m.Type))
+	p[18] = uint8(m.Type)
 	switch m.Type {
 	case BgpTypeUpdate:
 		if b, err = m.Update.encode(b); err != nil {
@@ -261,9 +260,9 @@ func (m *BgpUpdate) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint16(b[at:], uint16(n))
 	at2 := len(b)
 	b = append(b, 0, 0)
-	for i2 := range m.Attributes {
-		if b, err = m.Attributes[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "BgpUpdate", codec.Index("attributes", i2), len(b)-start)
+	for i := range m.Attributes {
+		if b, err = m.Attributes[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "BgpUpdate", codec.Index("attributes", i), len(b)-start)
 		}
 	}
 	n2 := len(b) - at2 - 2
@@ -271,9 +270,9 @@ func (m *BgpUpdate) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("BgpUpdate", "attributes", at2-start, uint64(n2), 65535)
 	}
 	binary.BigEndian.PutUint16(b[at2:], uint16(n2))
-	for i3 := range m.Reachable {
-		if b, err = m.Reachable[i3].encode(b); err != nil {
-			return b[:start], codec.Within(err, "BgpUpdate", codec.Index("reachable", i3), len(b)-start)
+	for i := range m.Reachable {
+		if b, err = m.Reachable[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "BgpUpdate", codec.Index("reachable", i), len(b)-start)
 		}
 	}
 	return b, nil
@@ -571,10 +570,15 @@ func (m *BgpPrefixCase1) UnmarshalBinary(b []byte) error {
 // Decode decodes a BgpPrefixCase1 from the front of b and returns how many bytes it took.
 func (m *BgpPrefixCase1) Decode(b []byte) (int, error) {
 	if len(b) < 1 {
-		return 0, codec.Short("BgpPrefixCase1", "one", 0, len(b), 1)
+		return 0, codec.Cut{Of: &layoutOfBgpPrefixCase1, Have: len(b)}
 	}
 	m.One = [1]byte(b[0:1])
 	return 1, nil
+}
+
+var layoutOfBgpPrefixCase1 = codec.Layout{
+	Message: "BgpPrefixCase1", Fields: []string{"one"},
+	Ends: []int{1},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -631,10 +635,15 @@ func (m *BgpPrefixCase9) UnmarshalBinary(b []byte) error {
 // Decode decodes a BgpPrefixCase9 from the front of b and returns how many bytes it took.
 func (m *BgpPrefixCase9) Decode(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, codec.Short("BgpPrefixCase9", "two", 0, len(b), 2)
+		return 0, codec.Cut{Of: &layoutOfBgpPrefixCase9, Have: len(b)}
 	}
 	m.Two = [2]byte(b[0:2])
 	return 2, nil
+}
+
+var layoutOfBgpPrefixCase9 = codec.Layout{
+	Message: "BgpPrefixCase9", Fields: []string{"two"},
+	Ends: []int{2},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -691,10 +700,15 @@ func (m *BgpPrefixCase17) UnmarshalBinary(b []byte) error {
 // Decode decodes a BgpPrefixCase17 from the front of b and returns how many bytes it took.
 func (m *BgpPrefixCase17) Decode(b []byte) (int, error) {
 	if len(b) < 3 {
-		return 0, codec.Short("BgpPrefixCase17", "three", 0, len(b), 3)
+		return 0, codec.Cut{Of: &layoutOfBgpPrefixCase17, Have: len(b)}
 	}
 	m.Three = [3]byte(b[0:3])
 	return 3, nil
+}
+
+var layoutOfBgpPrefixCase17 = codec.Layout{
+	Message: "BgpPrefixCase17", Fields: []string{"three"},
+	Ends: []int{3},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -751,10 +765,15 @@ func (m *BgpPrefixCase25) UnmarshalBinary(b []byte) error {
 // Decode decodes a BgpPrefixCase25 from the front of b and returns how many bytes it took.
 func (m *BgpPrefixCase25) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, codec.Short("BgpPrefixCase25", "four", 0, len(b), 4)
+		return 0, codec.Cut{Of: &layoutOfBgpPrefixCase25, Have: len(b)}
 	}
 	m.Four = [4]byte(b[0:4])
 	return 4, nil
+}
+
+var layoutOfBgpPrefixCase25 = codec.Layout{
+	Message: "BgpPrefixCase25", Fields: []string{"four"},
+	Ends: []int{4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -108,19 +108,19 @@ func (m *DnsMessage) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "DnsMessage", codec.Index("questions", i), len(b)-start)
 		}
 	}
-	for i2 := range m.Answers {
-		if b, err = m.Answers[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "DnsMessage", codec.Index("answers", i2), len(b)-start)
+	for i := range m.Answers {
+		if b, err = m.Answers[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "DnsMessage", codec.Index("answers", i), len(b)-start)
 		}
 	}
-	for i3 := range m.Authorities {
-		if b, err = m.Authorities[i3].encode(b); err != nil {
-			return b[:start], codec.Within(err, "DnsMessage", codec.Index("authorities", i3), len(b)-start)
+	for i := range m.Authorities {
+		if b, err = m.Authorities[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "DnsMessage", codec.Index("authorities", i), len(b)-start)
 		}
 	}
-	for i4 := range m.Additionals {
-		if b, err = m.Additionals[i4].encode(b); err != nil {
-			return b[:start], codec.Within(err, "DnsMessage", codec.Index("additionals", i4), len(b)-start)
+	for i := range m.Additionals {
+		if b, err = m.Additionals[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "DnsMessage", codec.Index("additionals", i), len(b)-start)
 		}
 	}
 	return b, nil
@@ -501,7 +501,6 @@ func (m *DnsRecord) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint16(p[0:2], uint16(m.Type))
 	binary.BigEndian.PutUint16(p[2:4], m.Class)
 	binary.BigEndian.PutUint32(p[4:8], m.Ttl)
-	binary.BigEndian.PutUint16(p[8:10], 0)
 	lengthFrom := len(b)
 	switch m.Type {
 	case DnsTypeA:
@@ -708,10 +707,15 @@ func (m *DnsRecordA) UnmarshalBinary(b []byte) error {
 // Decode decodes a DnsRecordA from the front of b and returns how many bytes it took.
 func (m *DnsRecordA) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, codec.Short("DnsRecordA", "ipv4", 0, len(b), 4)
+		return 0, codec.Cut{Of: &layoutOfDnsRecordA, Have: len(b)}
 	}
 	m.Ipv4 = [4]byte(b[0:4])
 	return 4, nil
+}
+
+var layoutOfDnsRecordA = codec.Layout{
+	Message: "DnsRecordA", Fields: []string{"ipv4"},
+	Ends: []int{4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -768,10 +772,15 @@ func (m *DnsRecordAaaa) UnmarshalBinary(b []byte) error {
 // Decode decodes a DnsRecordAaaa from the front of b and returns how many bytes it took.
 func (m *DnsRecordAaaa) Decode(b []byte) (int, error) {
 	if len(b) < 16 {
-		return 0, codec.Short("DnsRecordAaaa", "ipv6", 0, len(b), 16)
+		return 0, codec.Cut{Of: &layoutOfDnsRecordAaaa, Have: len(b)}
 	}
 	m.Ipv6 = [16]byte(b[0:16])
 	return 16, nil
+}
+
+var layoutOfDnsRecordAaaa = codec.Layout{
+	Message: "DnsRecordAaaa", Fields: []string{"ipv6"},
+	Ends: []int{16},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

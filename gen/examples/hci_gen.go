@@ -87,7 +87,6 @@ func (m *HciEvent) encode(b []byte) ([]byte, error) {
 	p := (*[3]byte)(b[len(b)-3:])
 	p[0] = 0x4
 	p[1] = uint8(m.Code)
-	p[2] = 0
 	lengthFrom := len(b)
 	switch m.Code {
 	case HciEventCodeDisconnectionComplete:
@@ -355,29 +354,19 @@ func (m *HciCommandComplete) UnmarshalBinary(b []byte) error {
 // Decode decodes a HciCommandComplete from b, which it takes whole, and returns len(b).
 // The result shares memory with b.
 func (m *HciCommandComplete) Decode(b []byte) (int, error) {
-	in := b
 	if len(b) < 3 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfHciCommandComplete, Have: len(b)}
 	}
 	p := (*[3]byte)(b)
 	m.Packets = p[0]
 	m.Opcode = binary.LittleEndian.Uint16(p[1:3])
-	b = b[3:]
-	m.ReturnParameters = b[:len(b):len(b)]
-	return len(in), nil
+	m.ReturnParameters = b[3:len(b):len(b)]
+	return len(b), nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*HciCommandComplete) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("HciCommandComplete", "packets", at, len(b), 1), 3-len(b))
-	case len(b) < 3:
-		return codec.Short("HciCommandComplete", "opcode", at+1, len(b)-1, 2)
-	}
-	return nil
+var layoutOfHciCommandComplete = codec.Layout{
+	Message: "HciCommandComplete", Fields: []string{"packets", "opcode"},
+	Ends: []int{1, 3},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -444,7 +433,7 @@ func (m *HciCommandStatus) UnmarshalBinary(b []byte) error {
 // Decode decodes a HciCommandStatus from the front of b and returns how many bytes it took.
 func (m *HciCommandStatus) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfHciCommandStatus, Have: len(b)}
 	}
 	p := (*[4]byte)(b)
 	m.Status = p[0]
@@ -453,19 +442,9 @@ func (m *HciCommandStatus) Decode(b []byte) (int, error) {
 	return 4, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*HciCommandStatus) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("HciCommandStatus", "status", at, len(b), 1), 4-len(b))
-	case len(b) < 2:
-		return codec.Lacking(codec.Short("HciCommandStatus", "packets", at+1, len(b)-1, 1), 4-len(b))
-	case len(b) < 4:
-		return codec.Short("HciCommandStatus", "opcode", at+2, len(b)-2, 2)
-	}
-	return nil
+var layoutOfHciCommandStatus = codec.Layout{
+	Message: "HciCommandStatus", Fields: []string{"status", "packets", "opcode"},
+	Ends: []int{1, 2, 4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -100,24 +100,21 @@ func (m *Ipv4Packet) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("Ipv4Packet", "ecn", len(b)-start+1, uint64(m.Ecn), 3)
 	}
 	totalLengthAt := len(b) + 2
-	b = slices.Grow(b, 4)[:len(b)+4]
-	p := (*[4]byte)(b[len(b)-4:])
+	if m.FragmentOffset>>13 != 0 {
+		return b[:start], codec.Above("Ipv4Packet", "fragment_offset", len(b)-start+6, uint64(m.FragmentOffset), 8191)
+	}
+	checksumAt := len(b) - start + 10
+	b = slices.Grow(b, 20)[:len(b)+20]
+	p := (*[20]byte)(b[len(b)-20:])
 	p[0] = 0x40 | uint8(ihl)
 	p[1] = m.Dscp<<2 | m.Ecn
-	binary.BigEndian.PutUint16(p[2:4], 0)
-	if m.FragmentOffset>>13 != 0 {
-		return b[:start], codec.Above("Ipv4Packet", "fragment_offset", len(b)-start+2, uint64(m.FragmentOffset), 8191)
-	}
-	checksumAt := len(b) - start + 6
-	b = slices.Grow(b, 16)[:len(b)+16]
-	p2 := (*[16]byte)(b[len(b)-16:])
-	binary.BigEndian.PutUint16(p2[0:2], m.Identification)
-	binary.BigEndian.PutUint16(p2[2:4], uint16(codec.Bit(m.DontFragment))<<14|uint16(codec.Bit(m.MoreFragments))<<13|m.FragmentOffset)
-	p2[4] = m.Ttl
-	p2[5] = uint8(m.Protocol)
-	binary.BigEndian.PutUint16(p2[6:8], 0)
-	copy(p2[8:12], m.Source[:])
-	copy(p2[12:16], m.Destination[:])
+	binary.BigEndian.PutUint16(p[4:6], m.Identification)
+	binary.BigEndian.PutUint16(p[6:8], uint16(codec.Bit(m.DontFragment))<<14|uint16(codec.Bit(m.MoreFragments))<<13|m.FragmentOffset)
+	p[8] = m.Ttl
+	p[9] = uint8(m.Protocol)
+	binary.BigEndian.PutUint16(p[10:12], 0)
+	copy(p[12:16], m.Source[:])
+	copy(p[16:20], m.Destination[:])
 	for i2 := range m.Options {
 		if b, err = m.Options[i2].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Ipv4Packet", codec.Index("options", i2), len(b)-start)
@@ -510,12 +507,12 @@ func (m *UdpDatagram) encode(b []byte) ([]byte, error) {
 	if length > 65535 {
 		return b[:start], codec.Above("UdpDatagram", "length", len(b)-start+4, uint64(length), 65535)
 	}
-	b = slices.Grow(b, 6)[:len(b)+6]
-	p := (*[6]byte)(b[len(b)-6:])
+	b = slices.Grow(b, 8)[:len(b)+8]
+	p := (*[8]byte)(b[len(b)-8:])
 	binary.BigEndian.PutUint16(p[0:2], m.SourcePort)
 	binary.BigEndian.PutUint16(p[2:4], m.DestinationPort)
 	binary.BigEndian.PutUint16(p[4:6], uint16(length))
-	b = binary.BigEndian.AppendUint16(b, m.Checksum)
+	binary.BigEndian.PutUint16(p[6:8], m.Checksum)
 	b = append(b, m.Payload...)
 	return b, nil
 }
@@ -534,45 +531,24 @@ func (m *UdpDatagram) UnmarshalBinary(b []byte) error {
 // Decode decodes an UdpDatagram from the front of b and returns how many bytes it took.
 // The result shares memory with b.
 func (m *UdpDatagram) Decode(b []byte) (int, error) {
-	in := b
-	if len(b) < 6 {
-		return 0, m.explain(b, 0)
+	n := 0
+	if len(b) >= 6 {
+		n = int(binary.BigEndian.Uint16(b[4:6]))
 	}
-	p := (*[6]byte)(b)
+	if n < 8 || n > len(b) {
+		return 0, codec.Cut{Of: &layoutOfUdpDatagram, Have: len(b), Says: n}
+	}
+	p := (*[8]byte)(b)
 	m.SourcePort = binary.BigEndian.Uint16(p[0:2])
 	m.DestinationPort = binary.BigEndian.Uint16(p[2:4])
-	length := uint64(binary.BigEndian.Uint16(p[4:6]))
-	b = b[6:]
-	if length > uint64(len(in)) {
-		return 0, codec.ShortBy("UdpDatagram", "length", 4, len(in), length)
-	}
-	if length < uint64(len(in)-len(b)) {
-		return 0, codec.Below("UdpDatagram", "length", 4, length, uint64(len(in)-len(b)))
-	}
-	b = b[:int(length)-(len(in)-len(b))]
-	in = in[:length]
-	if len(b) < 2 {
-		return 0, codec.Inside(codec.Short("UdpDatagram", "checksum", 6, len(b), 2))
-	}
-	m.Checksum = binary.BigEndian.Uint16(b[0:2])
-	b = b[2:]
-	m.Payload = b[:len(b):len(b)]
-	return len(in), nil
+	m.Checksum = binary.BigEndian.Uint16(p[6:8])
+	m.Payload = b[8:n:n]
+	return n, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*UdpDatagram) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 2:
-		return codec.Lacking(codec.Short("UdpDatagram", "source_port", at, len(b), 2), 6-len(b))
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("UdpDatagram", "destination_port", at+2, len(b)-2, 2), 6-len(b))
-	case len(b) < 6:
-		return codec.Short("UdpDatagram", "length", at+4, len(b)-4, 2)
-	}
-	return nil
+var layoutOfUdpDatagram = codec.Layout{
+	Message: "UdpDatagram", Fields: []string{"source_port", "destination_port", "length", "checksum"},
+	Ends: []int{2, 4, 6, 8}, Length: "length",
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

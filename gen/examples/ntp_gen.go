@@ -287,7 +287,7 @@ func (m *NtpShort) UnmarshalBinary(b []byte) error {
 // Decode decodes a NtpShort from the front of b and returns how many bytes it took.
 func (m *NtpShort) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfNtpShort, Have: len(b)}
 	}
 	p := (*[4]byte)(b)
 	m.Seconds = binary.BigEndian.Uint16(p[0:2])
@@ -295,17 +295,9 @@ func (m *NtpShort) Decode(b []byte) (int, error) {
 	return 4, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*NtpShort) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 2:
-		return codec.Lacking(codec.Short("NtpShort", "seconds", at, len(b), 2), 4-len(b))
-	case len(b) < 4:
-		return codec.Short("NtpShort", "fraction", at+2, len(b)-2, 2)
-	}
-	return nil
+var layoutOfNtpShort = codec.Layout{
+	Message: "NtpShort", Fields: []string{"seconds", "fraction"},
+	Ends: []int{2, 4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -366,7 +358,7 @@ func (m *NtpTime) UnmarshalBinary(b []byte) error {
 // Decode decodes a NtpTime from the front of b and returns how many bytes it took.
 func (m *NtpTime) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfNtpTime, Have: len(b)}
 	}
 	p := (*[8]byte)(b)
 	m.Seconds = binary.BigEndian.Uint32(p[0:4])
@@ -374,17 +366,9 @@ func (m *NtpTime) Decode(b []byte) (int, error) {
 	return 8, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*NtpTime) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("NtpTime", "seconds", at, len(b), 4), 8-len(b))
-	case len(b) < 8:
-		return codec.Short("NtpTime", "fraction", at+4, len(b)-4, 4)
-	}
-	return nil
+var layoutOfNtpTime = codec.Layout{
+	Message: "NtpTime", Fields: []string{"seconds", "fraction"},
+	Ends: []int{4, 8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

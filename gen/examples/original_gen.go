@@ -46,13 +46,13 @@ func (m *OriginalPacket) encode(b []byte) ([]byte, error) {
 	if length > 65535 {
 		return b[:start], codec.Above("OriginalPacket", "length", len(b)-start+8, uint64(length), 65535)
 	}
-	b = slices.Grow(b, 10)[:len(b)+10]
-	p := (*[10]byte)(b[len(b)-10:])
+	checksumAt := len(b) - start + 10
+	b = slices.Grow(b, 26)[:len(b)+26]
+	p := (*[26]byte)(b[len(b)-26:])
 	copy(p[0:4], m.Source[:])
 	copy(p[4:8], m.Destination[:])
 	binary.BigEndian.PutUint16(p[8:10], uint16(length))
-	checksumAt := len(b) - start + 0
-	b = append(b, make([]byte, 16)...)
+	clear(p[10:26])
 	payloadAt := len(b) - start
 	b = append(b, m.Payload...)
 	payloadEnd := len(b) - start

@@ -85,7 +85,6 @@ func (m *TlsRecord) encode(b []byte) ([]byte, error) {
 	p := (*[5]byte)(b[len(b)-5:])
 	p[0] = uint8(m.Type)
 	binary.BigEndian.PutUint16(p[1:3], m.LegacyRecordVersion)
-	binary.BigEndian.PutUint16(p[3:5], 0)
 	lengthFrom := len(b)
 	switch m.Type {
 	case ContentTypeHandshake:
@@ -497,9 +496,9 @@ func (m *ClientHello) encode(b []byte) ([]byte, error) {
 	b = append(b, m.LegacyCompressionMethods...)
 	at := len(b)
 	b = append(b, 0, 0)
-	for i2 := range m.Extensions {
-		if b, err = m.Extensions[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "ClientHello", codec.Index("extensions", i2), len(b)-start)
+	for i := range m.Extensions {
+		if b, err = m.Extensions[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "ClientHello", codec.Index("extensions", i), len(b)-start)
 		}
 	}
 	n := len(b) - at - 2
@@ -1189,6 +1188,10 @@ func (m *ClientShares) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Shares {
+		if longer, ok := m.Shares[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Shares[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "ClientShares", codec.Index("shares", i), len(b)-start)
 		}
@@ -1228,6 +1231,10 @@ func (m *ClientShares) Decode(b []byte) (int, error) {
 	list := m.Shares[:0]
 	for len(rest) > 0 {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "ClientShares", codec.Index("shares", len(list)-1), len(in)-len(b)-len(rest)))
@@ -1296,6 +1303,17 @@ func (m *KeyShareEntry) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *KeyShareEntry) put(b []byte) ([]byte, bool) {
+	if len(m.KeyExchange) < 1 || len(m.KeyExchange) > 65535 {
+		return b, false
+	}
+	b = append(b, byte(m.Group>>8), byte(m.Group), byte(len(m.KeyExchange)>>8), byte(len(m.KeyExchange)))
+	b = append(b, m.KeyExchange...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *KeyShareEntry) UnmarshalBinary(b []byte) error {
 	*m = KeyShareEntry{}
@@ -1329,6 +1347,21 @@ func (m *KeyShareEntry) Decode(b []byte) (int, error) {
 	m.KeyExchange = b[2 : 2+n : 2+n]
 	b = b[2+n:]
 	return len(in) - len(b), nil
+}
+
+// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *KeyShareEntry) take(b []byte) int {
+	if len(b) < 4 {
+		return 0
+	}
+	n := int(binary.BigEndian.Uint16(b[2:4]))
+	if n < 1 || len(b)-4 < n {
+		return 0
+	}
+	m.Group = binary.BigEndian.Uint16(b[0:2])
+	m.KeyExchange = b[4 : 4+n : 4+n]
+	return 4 + n
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

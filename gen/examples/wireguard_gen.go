@@ -272,7 +272,7 @@ func (m *WireguardInitiation) UnmarshalBinary(b []byte) error {
 // Decode decodes a WireguardInitiation from the front of b and returns how many bytes it took.
 func (m *WireguardInitiation) Decode(b []byte) (int, error) {
 	if len(b) < 144 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfWireguardInitiation, Have: len(b)}
 	}
 	p := (*[144]byte)(b)
 	m.Sender = binary.LittleEndian.Uint32(p[0:4])
@@ -284,25 +284,9 @@ func (m *WireguardInitiation) Decode(b []byte) (int, error) {
 	return 144, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*WireguardInitiation) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("WireguardInitiation", "sender", at, len(b), 4), 144-len(b))
-	case len(b) < 36:
-		return codec.Lacking(codec.Short("WireguardInitiation", "ephemeral", at+4, len(b)-4, 32), 144-len(b))
-	case len(b) < 84:
-		return codec.Lacking(codec.Short("WireguardInitiation", "static", at+36, len(b)-36, 48), 144-len(b))
-	case len(b) < 112:
-		return codec.Lacking(codec.Short("WireguardInitiation", "timestamp", at+84, len(b)-84, 28), 144-len(b))
-	case len(b) < 128:
-		return codec.Lacking(codec.Short("WireguardInitiation", "mac1", at+112, len(b)-112, 16), 144-len(b))
-	case len(b) < 144:
-		return codec.Short("WireguardInitiation", "mac2", at+128, len(b)-128, 16)
-	}
-	return nil
+var layoutOfWireguardInitiation = codec.Layout{
+	Message: "WireguardInitiation", Fields: []string{"sender", "ephemeral", "static", "timestamp", "mac1", "mac2"},
+	Ends: []int{4, 36, 84, 112, 128, 144},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -381,7 +365,7 @@ func (m *WireguardResponse) UnmarshalBinary(b []byte) error {
 // Decode decodes a WireguardResponse from the front of b and returns how many bytes it took.
 func (m *WireguardResponse) Decode(b []byte) (int, error) {
 	if len(b) < 88 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfWireguardResponse, Have: len(b)}
 	}
 	p := (*[88]byte)(b)
 	m.Sender = binary.LittleEndian.Uint32(p[0:4])
@@ -393,25 +377,9 @@ func (m *WireguardResponse) Decode(b []byte) (int, error) {
 	return 88, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*WireguardResponse) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("WireguardResponse", "sender", at, len(b), 4), 88-len(b))
-	case len(b) < 8:
-		return codec.Lacking(codec.Short("WireguardResponse", "receiver", at+4, len(b)-4, 4), 88-len(b))
-	case len(b) < 40:
-		return codec.Lacking(codec.Short("WireguardResponse", "ephemeral", at+8, len(b)-8, 32), 88-len(b))
-	case len(b) < 56:
-		return codec.Lacking(codec.Short("WireguardResponse", "empty", at+40, len(b)-40, 16), 88-len(b))
-	case len(b) < 72:
-		return codec.Lacking(codec.Short("WireguardResponse", "mac1", at+56, len(b)-56, 16), 88-len(b))
-	case len(b) < 88:
-		return codec.Short("WireguardResponse", "mac2", at+72, len(b)-72, 16)
-	}
-	return nil
+var layoutOfWireguardResponse = codec.Layout{
+	Message: "WireguardResponse", Fields: []string{"sender", "receiver", "ephemeral", "empty", "mac1", "mac2"},
+	Ends: []int{4, 8, 40, 56, 72, 88},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -484,7 +452,7 @@ func (m *WireguardCookie) UnmarshalBinary(b []byte) error {
 // Decode decodes a WireguardCookie from the front of b and returns how many bytes it took.
 func (m *WireguardCookie) Decode(b []byte) (int, error) {
 	if len(b) < 60 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfWireguardCookie, Have: len(b)}
 	}
 	p := (*[60]byte)(b)
 	m.Receiver = binary.LittleEndian.Uint32(p[0:4])
@@ -493,19 +461,9 @@ func (m *WireguardCookie) Decode(b []byte) (int, error) {
 	return 60, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*WireguardCookie) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("WireguardCookie", "receiver", at, len(b), 4), 60-len(b))
-	case len(b) < 28:
-		return codec.Lacking(codec.Short("WireguardCookie", "nonce", at+4, len(b)-4, 24), 60-len(b))
-	case len(b) < 60:
-		return codec.Short("WireguardCookie", "cookie", at+28, len(b)-28, 32)
-	}
-	return nil
+var layoutOfWireguardCookie = codec.Layout{
+	Message: "WireguardCookie", Fields: []string{"receiver", "nonce", "cookie"},
+	Ends: []int{4, 28, 60},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -571,29 +529,19 @@ func (m *WireguardTransport) UnmarshalBinary(b []byte) error {
 // Decode decodes a WireguardTransport from b, which it takes whole, and returns len(b).
 // The result shares memory with b.
 func (m *WireguardTransport) Decode(b []byte) (int, error) {
-	in := b
 	if len(b) < 12 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfWireguardTransport, Have: len(b)}
 	}
 	p := (*[12]byte)(b)
 	m.Receiver = binary.LittleEndian.Uint32(p[0:4])
 	m.Counter = binary.LittleEndian.Uint64(p[4:12])
-	b = b[12:]
-	m.Packet = b[:len(b):len(b)]
-	return len(in), nil
+	m.Packet = b[12:len(b):len(b)]
+	return len(b), nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*WireguardTransport) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 4:
-		return codec.Lacking(codec.Short("WireguardTransport", "receiver", at, len(b), 4), 12-len(b))
-	case len(b) < 12:
-		return codec.Short("WireguardTransport", "counter", at+4, len(b)-4, 8)
-	}
-	return nil
+var layoutOfWireguardTransport = codec.Layout{
+	Message: "WireguardTransport", Fields: []string{"receiver", "counter"},
+	Ends: []int{4, 12},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.

@@ -2,7 +2,8 @@
 // errors, varints, checksums and the text of String methods. It imports nothing
 // but the standard library and has no state.
 //
-// People who use generated code meet Error and the sentinels. The rest is for
+// People who use generated code meet Error, which errors.As finds in what a decoder
+// returns, and the sentinels. The rest is for
 // the generated code and may change together with it; Revision ties the two.
 package codec
 

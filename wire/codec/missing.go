@@ -27,10 +27,12 @@ func Missing(err error) (n int, ok bool) {
 //
 //go:noinline
 func Inside(err error) error {
-	if e, ok := err.(*Error); ok {
-		e.missing = 0
+	var e *Error
+	if !errors.As(err, &e) {
+		return err
 	}
-	return err
+	e.missing = 0
+	return e
 }
 
 // Lacking marks an error as one that n more bytes are needed for, if it comes from
@@ -38,8 +40,10 @@ func Inside(err error) error {
 //
 //go:noinline
 func Lacking(err error, n int) error {
-	if e, ok := err.(*Error); ok && e.missing > 0 {
-		e.missing = n
+	var e *Error
+	if !errors.As(err, &e) || e.missing == 0 {
+		return err
 	}
-	return err
+	e.missing = n
+	return e
 }

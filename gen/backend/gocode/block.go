@@ -31,8 +31,10 @@ type step struct {
 	member types.Member
 }
 
-// steps cuts the members of a struct into blocks and single members.
-func steps(s *types.Struct) []step {
+// steps cuts the members of a struct into blocks and single members. A decoder looks
+// at a length that confines what follows before what follows, so that the first thing
+// that is wrong is the one reported.
+func steps(s *types.Struct, decoder bool) []step {
 	var out []step
 	var run *block
 	bits := 0
@@ -57,9 +59,7 @@ func steps(s *types.Struct) []step {
 		n := int(f.Type.Size().Max)
 		run.fields = append(run.fields, slot{f, bits, n})
 		bits += n
-		// A length that confines what follows is looked at before what
-		// follows, so that the first thing that is wrong is the one reported.
-		if f.Derived != nil && (f.Derived.Self || late(s, f)) && bits%8 == 0 {
+		if decoder && f.Derived != nil && (f.Derived.Self || late(s, f)) && bits%8 == 0 {
 			flush()
 		}
 	}

@@ -60,11 +60,16 @@ func (g *generator) decoder(s *types.Struct) {
 		g.fail("codec.Above(%s, \"\", 0, uint64(depth), codec.MaxDepth)", g.fn.name)
 		g.p("}")
 	}
-	if !g.decodeWhole(s) {
+	if fl, ok := g.flatten(s); ok {
+		g.decodeFlat(s, fl)
+	} else if !g.decodeWhole(s) {
 		d := &decoding{g: g, s: s, c: cursor{"b", "len(in)-len(b)", "0"}, done: map[types.Member]bool{}}
 		d.members()
 	}
 	g.end(outer, head, "in := b")
+	if g.small[s] && !g.isFlat(s) {
+		g.take(s)
+	}
 }
 
 func (g *generator) decodeDoc(s *types.Struct) string {
@@ -80,7 +85,7 @@ func (g *generator) decodeDoc(s *types.Struct) string {
 
 // decodeWhole writes the body for a struct that is nothing but a block.
 func (g *generator) decodeWhole(s *types.Struct) bool {
-	st := steps(s)
+	st := steps(s, true)
 	if len(st) == 0 {
 		g.p("return 0, nil")
 		return true
@@ -132,7 +137,7 @@ type decoding struct {
 
 func (d *decoding) members() {
 	g, s := d.g, d.s
-	all := steps(s)
+	all := steps(s, true)
 	for i, st := range all {
 		if i == len(all)-1 && d.takesRest(st.member) {
 			f := st.member.(*types.Field)

@@ -2,6 +2,7 @@ package gocode
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"sotto/gen/types"
@@ -164,6 +165,10 @@ func (d *decoding) confined(x *types.Field, of types.Member) string {
 		return have
 	}
 	size := have + "Size"
+	if n, err := strconv.ParseInt(plus, 10, 32); err == nil && n < 0 && times == 1 && x.Derived.Div == 1 && types.Resolve(x.Type).Size().Max <= 32 {
+		g.set(size, fmt.Sprintf("%s + %d", have, -n))
+		return size
+	}
 	g.set(size+", ok", fmt.Sprintf("codec.Solve(%s, %d, %s, %d)", have, x.Derived.Div, plus, times))
 	g.p("if !ok {")
 	g.fail("codec.Fail(%s, %q, %s, codec.ErrRange)", g.fn.name, x.Name, g.whereIs(x))

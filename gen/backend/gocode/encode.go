@@ -27,7 +27,7 @@ func (g *generator) encoder(s *types.Struct) {
 
 	outer := g.begin(s)
 	e := &encoding{g: g, s: s}
-	for _, st := range steps(s) {
+	for _, st := range steps(s, false) {
 		if st.block != nil {
 			e.block(st.block)
 			continue
@@ -74,6 +74,9 @@ func (g *generator) encoder(s *types.Struct) {
 	g.p("return b, nil")
 	outer.WriteString("// encode is AppendBinary to a buffer that has grown already.\n")
 	g.end(outer, fmt.Sprintf("func (m *%s) encode(b []byte) ([]byte, error)", name), "start := len(b)", "var err error")
+	if g.small[s] {
+		g.put(s)
+	}
 }
 
 // at is where an encoder stands in its message.
@@ -257,7 +260,6 @@ func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 	case v.Bytewise():
 		g.p("b = append(b, %s...)", src)
 	default:
-		k := g.fresh("i")
 		if i != nil && i.Bits == uintBits(i.Bits) {
 			if en, ok := types.Resolve(v.Elem).(*types.Enum); !ok || !en.Closed {
 				g.p("for _, v := range %s {", src)
@@ -266,8 +268,15 @@ func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 				break
 			}
 		}
-		g.p("for %s := range %s {", k, src)
 		g.push()
+		k := g.fresh("i")
+		g.p("for %s := range %s {", k, src)
+		if s, ok := types.Resolve(v.Elem).(*types.Struct); ok && g.small[s] {
+			g.p("if longer, ok := %s[%s].put(b); ok {", src, k)
+			g.p("b = longer")
+			g.p("continue")
+			g.p("}")
+		}
 		e.value(v.Elem, fmt.Sprintf("%s[%s]", src, k), index(path, k))
 		g.pop()
 		g.p("}")

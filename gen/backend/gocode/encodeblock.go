@@ -210,6 +210,9 @@ func (e *encoding) storeRun(r run, p string, derived map[*types.Field]string) {
 	g := e.g
 	f := r[0]
 	lo, hi := r.at(), r.at()+r.bits()/8
+	if value, ok := derived[f.Field]; ok && value == "" {
+		return // patch stores it
+	}
 	switch {
 	case !r.integer():
 		v := types.Resolve(f.Type).(*types.Vector)

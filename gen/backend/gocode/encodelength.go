@@ -11,10 +11,11 @@ import (
 // a walk over what it measures to know it before.
 func (e *encoding) patched(f slot) bool {
 	i := intOf(f.Type)
-	if f.at%8 != 0 || i.Bits%8 != 0 || !direct(f.Derived) || f.Derived.Terms[0].Count {
+	d := f.Derived
+	if f.at%8 != 0 || i.Bits%8 != 0 || d.Div != 1 || len(d.Terms) != 1 || d.Terms[0].Times != 1 || d.Terms[0].Count {
 		return false
 	}
-	switch m := f.Derived.Terms[0].Of.(type) {
+	switch m := d.Terms[0].Of.(type) {
 	case nil:
 		return !cheap(e.s, map[*types.Struct]bool{})
 	case *types.Field:
@@ -66,13 +67,36 @@ func (e *encoding) patch(f *types.Field) {
 	}
 	i := intOf(f.Type)
 	n := g.fresh("n")
-	g.p("%s := len(b) - %s", n, from)
+	switch plus := f.Derived.Plus; {
+	case plus < 0:
+		g.p("%s := len(b) - %s - %d", n, from, -plus)
+		if e.atLeast(f.Derived) < -plus {
+			g.p("if %s < 0 {", n)
+			e.fail("codec.Below(%s, %q, %sAt-start, uint64(len(b)-%s), %d)", g.fn.name, f.Name, name, from, -plus)
+			g.p("}")
+		}
+	case plus > 0:
+		g.p("%s := len(b) - %s + %d", n, from, plus)
+	default:
+		g.p("%s := len(b) - %s", n, from)
+	}
 	if i.Bits < 62 {
 		g.p("if %s {", above(n, uint64(1)<<i.Bits-1))
 		e.fail("codec.Above(%s, %q, %sAt-start, uint64(%s), %d)", g.fn.name, f.Name, name, n, uint64(1)<<i.Bits-1)
 		g.p("}")
 	}
 	g.p("%s", storeAt("b", name+"At", n, i))
+}
+
+// atLeast returns how many bytes what is measured has in any case.
+func (e *encoding) atLeast(d *types.Derived) int64 {
+	if d.Self {
+		return e.s.Size().Min / 8
+	}
+	if f, ok := d.Terms[0].Of.(*types.Field); ok {
+		return f.Type.Size().Min / 8
+	}
+	return 0
 }
 
 // derive computes the value of a derived field, checks that it fits and returns

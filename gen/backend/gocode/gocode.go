@@ -24,9 +24,10 @@ func Generate(p *types.Program, pkg, runtime string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	small := elements(p)
 	var out []File
 	for _, f := range p.Files {
-		g := &generator{names: names}
+		g := &generator{names: names, small: small}
 		for _, d := range f.Decls {
 			g.decl(d)
 		}
@@ -47,6 +48,7 @@ func FileName(source string) string {
 // A generator writes one file.
 type generator struct {
 	names *names
+	small map[*types.Struct]bool // elements that have take and put
 	buf   bytes.Buffer
 	fn    *function    // that is being written
 	binds []types.Bind // of the field that is being written

@@ -243,6 +243,13 @@ func (d *decoding) elements(v *types.Vector, dst, path string, c cursor, loop fu
 	loop(func() {
 		g.p("%s = codec.Extend(%s)", x, x)
 		last := fmt.Sprintf("len(%s)-1", x)
+		s, _ := types.Resolve(v.Elem).(*types.Struct)
+		if g.small[s] && !g.isFlat(s) {
+			g.p("if n := %s[%s].take(%s); n > 0 {", x, last, c.name)
+			g.p("%s = %s[n:]", c.name, c.name)
+			g.p("continue")
+			g.p("}")
+		}
 		d.value(v.Elem, fmt.Sprintf("%s[%s]", x, last), index(path, last), c)
 	})
 	g.p("%s = %s", dst, x)

@@ -737,20 +737,20 @@ func (m *Named) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("Named", "hashes", len(b)-start, uint64(32*len(m.Hashes)), 96)
 	}
 	b = append(b, uint8(32*len(m.Hashes)))
-	for i2 := range m.Hashes {
-		b = append(b, m.Hashes[i2][:]...)
+	for i := range m.Hashes {
+		b = append(b, m.Hashes[i][:]...)
 	}
 	at := len(b)
 	b = append(b, 0)
-	for i3 := range m.Names {
-		if len(m.Names[i3]) < 1 {
-			return b[:start], codec.Below("Named", codec.Index("names", i3), len(b)-start, uint64(len(m.Names[i3])), 1)
+	for i := range m.Names {
+		if len(m.Names[i]) < 1 {
+			return b[:start], codec.Below("Named", codec.Index("names", i), len(b)-start, uint64(len(m.Names[i])), 1)
 		}
-		if len(m.Names[i3]) > 32 {
-			return b[:start], codec.Above("Named", codec.Index("names", i3), len(b)-start, uint64(len(m.Names[i3])), 32)
+		if len(m.Names[i]) > 32 {
+			return b[:start], codec.Above("Named", codec.Index("names", i), len(b)-start, uint64(len(m.Names[i])), 32)
 		}
-		b = append(b, uint8(len(m.Names[i3])))
-		b = append(b, m.Names[i3]...)
+		b = append(b, uint8(len(m.Names[i])))
+		b = append(b, m.Names[i]...)
 	}
 	n := len(b) - at - 1
 	if n > 100 {
@@ -772,11 +772,11 @@ func (m *Named) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("Named", "many", len(b)-start, uint64(len(m.Many)), 4)
 	}
 	b = append(b, uint8(len(m.Many)))
-	for i5 := range m.Many {
-		if !m.Many[i5].known() {
-			return b[:start], codec.Unknown("Named", codec.Index("many", i5), len(b)-start, uint64(m.Many[i5]))
+	for i := range m.Many {
+		if !m.Many[i].known() {
+			return b[:start], codec.Unknown("Named", codec.Index("many", i), len(b)-start, uint64(m.Many[i]))
 		}
-		b = append(b, uint8(m.Many[i5]))
+		b = append(b, uint8(m.Many[i]))
 	}
 	return b, nil
 }
@@ -1166,11 +1166,11 @@ func (m *Vectors) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("Vectors", "few", len(b)-start, uint64(len(m.Few)), 9)
 	}
 	b = binary.LittleEndian.AppendUint16(b, uint16(len(m.Few)))
-	for i2 := range m.Few {
-		if m.Few[i2]>>24 != 0 {
-			return b[:start], codec.Above("Vectors", codec.Index("few", i2), len(b)-start, uint64(m.Few[i2]), 16777215)
+	for i := range m.Few {
+		if m.Few[i]>>24 != 0 {
+			return b[:start], codec.Above("Vectors", codec.Index("few", i), len(b)-start, uint64(m.Few[i]), 16777215)
 		}
-		b = append(b, byte(m.Few[i2]>>16), byte(m.Few[i2]>>8), byte(m.Few[i2]))
+		b = append(b, byte(m.Few[i]>>16), byte(m.Few[i]>>8), byte(m.Few[i]))
 	}
 	for i := range m.Three {
 		if m.Three[i]>>24 != 0 {
@@ -1544,6 +1544,17 @@ func (m *Item) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *Item) put(b []byte) ([]byte, bool) {
+	if len(m.Value) > 10 {
+		return b, false
+	}
+	b = append(b, m.Kind, byte(len(m.Value)))
+	b = append(b, m.Value...)
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *Item) UnmarshalBinary(b []byte) error {
 	*m = Item{}
@@ -1577,6 +1588,21 @@ func (m *Item) Decode(b []byte) (int, error) {
 	m.Value = b[1 : 1+n : 1+n]
 	b = b[1+n:]
 	return len(in) - len(b), nil
+}
+
+// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *Item) take(b []byte) int {
+	if len(b) < 2 {
+		return 0
+	}
+	n := int(b[1])
+	if n > 10 || len(b)-2 < n {
+		return 0
+	}
+	m.Kind = b[0]
+	m.Value = b[2 : 2+n : 2+n]
+	return 2 + n
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1662,6 +1688,10 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0)
 	for i := range m.Items {
+		if longer, ok := m.Items[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Items[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("items", i), len(b)-start)
 		}
@@ -1675,70 +1705,90 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("Lists", "counted", len(b)-start, uint64(len(m.Counted)), 5)
 	}
 	b = append(b, uint8(len(m.Counted)))
-	for i2 := range m.Counted {
-		if b, err = m.Counted[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("counted", i2), len(b)-start)
+	for i := range m.Counted {
+		if longer, ok := m.Counted[i].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Counted[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("counted", i), len(b)-start)
 		}
 	}
 	bytes := 0
-	for i3 := range m.Mls {
-		bytes += m.Mls[i3].Size()
+	for i := range m.Mls {
+		bytes += m.Mls[i].Size()
 	}
 	if bytes > 1073741823 {
 		return b[:start], codec.Above("Lists", "mls", len(b)-start, uint64(bytes), 1073741823)
 	}
 	b = codec.AppendVarint(b, uint64(bytes))
-	for i4 := range m.Mls {
-		if b, err = m.Mls[i4].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("mls", i4), len(b)-start)
+	for i2 := range m.Mls {
+		if longer, ok := m.Mls[i2].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Mls[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("mls", i2), len(b)-start)
 		}
 	}
-	for i5 := range m.Exact {
-		if b, err = m.Exact[i5].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("exact", i5), len(b)-start)
+	for i2 := range m.Exact {
+		if longer, ok := m.Exact[i2].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Exact[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("exact", i2), len(b)-start)
 		}
 	}
 	at2 := len(b)
-	for i6 := range m.Room {
-		if b, err = m.Room[i6].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("room", i6), len(b)-start)
+	for i2 := range m.Room {
+		if longer, ok := m.Room[i2].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Room[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("room", i2), len(b)-start)
 		}
 	}
 	if len(b)-at2 != 16 {
 		return b[:start], codec.Mismatch("Lists", "room", at2-start, 16, uint64(len(b)-at2))
 	}
-	for i7 := range m.Ints {
-		if b, err = m.Ints[i7].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("ints", i7), len(b)-start)
+	for i2 := range m.Ints {
+		if b, err = m.Ints[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("ints", i2), len(b)-start)
 		}
 	}
 	if len(m.Numbers) > 9 {
 		return b[:start], codec.Above("Lists", "numbers", len(b)-start, uint64(len(m.Numbers)), 9)
 	}
 	b = append(b, uint8(len(m.Numbers)))
-	for i8 := range m.Numbers {
-		if m.Numbers[i8] > codec.MaxVarint {
-			return b[:start], codec.Above("Lists", codec.Index("numbers", i8), len(b)-start, uint64(m.Numbers[i8]), codec.MaxVarint)
+	for i2 := range m.Numbers {
+		if m.Numbers[i2] > codec.MaxVarint {
+			return b[:start], codec.Above("Lists", codec.Index("numbers", i2), len(b)-start, uint64(m.Numbers[i2]), codec.MaxVarint)
 		}
-		b = codec.AppendVarint(b, m.Numbers[i8])
+		b = codec.AppendVarint(b, m.Numbers[i2])
 	}
 	if len(m.Tally) > 5 {
 		return b[:start], codec.Above("Lists", "tally", len(b)-start, uint64(len(m.Tally)), 5)
 	}
 	b = codec.AppendLEB128(b, uint64(len(m.Tally)))
-	for i9 := range m.Tally {
-		if b, err = m.Tally[i9].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Lists", codec.Index("tally", i9), len(b)-start)
+	for i2 := range m.Tally {
+		if longer, ok := m.Tally[i2].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Tally[i2].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Lists", codec.Index("tally", i2), len(b)-start)
 		}
 	}
 	at3 := len(b)
 	b = append(b, 0)
-	for i10 := range m.Maybe {
-		if m.Maybe[i10] == nil {
+	for i2 := range m.Maybe {
+		if m.Maybe[i2] == nil {
 			b = append(b, 0)
 		} else {
 			b = append(b, 1)
-			b = binary.BigEndian.AppendUint16(b, (*m.Maybe[i10]))
+			b = binary.BigEndian.AppendUint16(b, (*m.Maybe[i2]))
 		}
 	}
 	n2 := len(b) - at3 - 1
@@ -1779,6 +1829,10 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	list := m.Items[:0]
 	for len(rest) > 0 {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
@@ -1798,6 +1852,10 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	list2 := m.Counted[:0]
 	for range count {
 		list2 = codec.Extend(list2)
+		if n := list2[len(list2)-1].take(b); n > 0 {
+			b = b[n:]
+			continue
+		}
 		n, err := list2[len(list2)-1].Decode(b)
 		if err != nil {
 			return 0, codec.Within(err, "Lists", codec.Index("counted", len(list2)-1), len(in)-len(b))
@@ -1817,6 +1875,10 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	list3 := m.Mls[:0]
 	for len(rest2) > 0 {
 		list3 = codec.Extend(list3)
+		if n := list3[len(list3)-1].take(rest2); n > 0 {
+			rest2 = rest2[n:]
+			continue
+		}
 		n, err := list3[len(list3)-1].Decode(rest2)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("mls", len(list3)-1), len(in)-len(b)-len(rest2)))
@@ -1839,6 +1901,10 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	list4 := m.Room[:0]
 	for len(rest3) > 0 {
 		list4 = codec.Extend(list4)
+		if n := list4[len(list4)-1].take(rest3); n > 0 {
+			rest3 = rest3[n:]
+			continue
+		}
 		n, err := list4[len(list4)-1].Decode(rest3)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Lists", codec.Index("room", len(list4)-1), len(in)-len(b)-len(rest3)))
@@ -1885,6 +1951,10 @@ func (m *Lists) Decode(b []byte) (int, error) {
 	list6 := m.Tally[:0]
 	for range count3 {
 		list6 = codec.Extend(list6)
+		if n := list6[len(list6)-1].take(b); n > 0 {
+			b = b[n:]
+			continue
+		}
 		n, err := list6[len(list6)-1].Decode(b)
 		if err != nil {
 			return 0, codec.Within(err, "Lists", codec.Index("tally", len(list6)-1), len(in)-len(b))
@@ -2057,6 +2127,10 @@ func (m *Greedy) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	for i := range m.Items {
+		if longer, ok := m.Items[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Items[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Greedy", codec.Index("items", i), len(b)-start)
 		}
@@ -2084,6 +2158,10 @@ func (m *Greedy) Decode(b []byte) (int, error) {
 	list := m.Items[:0]
 	for len(rest) > 0 {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Greedy", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
@@ -2518,6 +2596,10 @@ func (m *Elsewhere) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(nField))
 	b = append(b, m.Data...)
 	for i := range m.Items {
+		if longer, ok := m.Items[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Items[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Elsewhere", codec.Index("items", i), len(b)-start)
 		}
@@ -2525,9 +2607,13 @@ func (m *Elsewhere) encode(b []byte) ([]byte, error) {
 	restFieldAt := len(b)
 	b = append(b, 0, 0, 0)
 	restFieldFrom := len(b)
-	for i2 := range m.Others {
-		if b, err = m.Others[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Elsewhere", codec.Index("others", i2), len(b)-start)
+	for i := range m.Others {
+		if longer, ok := m.Others[i].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Others[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "Elsewhere", codec.Index("others", i), len(b)-start)
 		}
 	}
 	n := len(b) - restFieldFrom
@@ -2570,6 +2656,10 @@ func (m *Elsewhere) Decode(b []byte) (int, error) {
 	list := m.Items[:0]
 	for range count {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(b); n > 0 {
+			b = b[n:]
+			continue
+		}
 		n, err := list[len(list)-1].Decode(b)
 		if err != nil {
 			return 0, codec.Within(err, "Elsewhere", codec.Index("items", len(list)-1), len(in)-len(b))
@@ -2592,6 +2682,10 @@ func (m *Elsewhere) Decode(b []byte) (int, error) {
 	list2 := m.Others[:0]
 	for len(rest) > 0 {
 		list2 = codec.Extend(list2)
+		if n := list2[len(list2)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err := list2[len(list2)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Elsewhere", codec.Index("others", len(list2)-1), len(in)-len(b)-len(othersBytes)-len(rest)))
@@ -2688,6 +2782,10 @@ func (m *Self) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Items {
+		if longer, ok := m.Items[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Items[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Self", codec.Index("items", i), len(b)-start)
 		}
@@ -2753,6 +2851,10 @@ func (m *Self) Decode(b []byte) (int, error) {
 	list := m.Items[:0]
 	for len(rest) > 0 {
 		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
 		n, err := list[len(list)-1].Decode(rest)
 		if err != nil {
 			return 0, codec.Inside(codec.Within(err, "Self", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
@@ -2881,10 +2983,7 @@ func (m *SelfLate) Decode(b []byte) (int, error) {
 	lengthAt := len(in) - len(b) + 0
 	length := uint64(binary.BigEndian.Uint16(b[0:2]))
 	b = b[2:]
-	lengthSize, ok := codec.Solve(length, 1, -2, 1)
-	if !ok {
-		return 0, codec.Fail("SelfLate", "length", lengthAt, codec.ErrRange)
-	}
+	lengthSize := length + 2
 	if lengthSize > uint64(len(in)) {
 		return 0, codec.ShortBy("SelfLate", "length", lengthAt, len(in), lengthSize)
 	}
@@ -3074,11 +3173,11 @@ func (m *Late) encode(b []byte) ([]byte, error) {
 	if bytesField > 255 {
 		return b[:start], codec.Above("Late", "bytes", len(b)-start, uint64(bytesField), 255)
 	}
-	b = append(b, uint8(bytesField))
 	doubled := codec.Quotient(1+2*int64(len(m.Data)), 1)
 	if doubled < 0 || doubled > 255 {
-		return b[:start], codec.Above("Late", "doubled", len(b)-start, uint64(doubled), 255)
+		return b[:start], codec.Above("Late", "doubled", len(b)-start+1, uint64(doubled), 255)
 	}
+	b = append(b, uint8(bytesField))
 	b = append(b, uint8(doubled))
 	return b, nil
 }
@@ -3352,7 +3451,7 @@ func (m *BodyCase2) UnmarshalBinary(b []byte) error {
 // Decode decodes a BodyCase2 from the front of b and returns how many bytes it took.
 func (m *BodyCase2) Decode(b []byte) (int, error) {
 	if len(b) < 3 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfBodyCase2, Have: len(b)}
 	}
 	p := (*[3]byte)(b)
 	m.A = binary.BigEndian.Uint16(p[0:2])
@@ -3360,17 +3459,9 @@ func (m *BodyCase2) Decode(b []byte) (int, error) {
 	return 3, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*BodyCase2) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 2:
-		return codec.Lacking(codec.Short("BodyCase2", "a", at, len(b), 2), 3-len(b))
-	case len(b) < 3:
-		return codec.Short("BodyCase2", "b", at+2, len(b)-2, 1)
-	}
-	return nil
+var layoutOfBodyCase2 = codec.Layout{
+	Message: "BodyCase2", Fields: []string{"a", "b"},
+	Ends: []int{2, 3},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -5886,24 +5977,16 @@ func (m *NestedPoint) UnmarshalBinary(b []byte) error {
 // Decode decodes a NestedPoint from the front of b and returns how many bytes it took.
 func (m *NestedPoint) Decode(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfNestedPoint, Have: len(b)}
 	}
 	m.X = b[0]
 	m.Y = b[1]
 	return 2, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*NestedPoint) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("NestedPoint", "x", at, len(b), 1), 2-len(b))
-	case len(b) < 2:
-		return codec.Short("NestedPoint", "y", at+1, len(b)-1, 1)
-	}
-	return nil
+var layoutOfNestedPoint = codec.Layout{
+	Message: "NestedPoint", Fields: []string{"x", "y"},
+	Ends: []int{1, 2},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -6475,11 +6558,11 @@ func (m *Hello) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Hello", "more", len(b)-start)
 		}
 	}
-	for i2 := range m.Two {
-		bound := m.Two[i2]
+	for i := range m.Two {
+		bound := m.Two[i]
 		bound.MessageStep = m.MessageStep
 		if b, err = bound.encode(b); err != nil {
-			return b[:start], codec.Within(err, "Hello", codec.Index("two", i2), len(b)-start)
+			return b[:start], codec.Within(err, "Hello", codec.Index("two", i), len(b)-start)
 		}
 	}
 	return b, nil
@@ -6633,11 +6716,11 @@ func (m *Done) encode(b []byte) ([]byte, error) {
 		b = binary.BigEndian.AppendUint16(b, v)
 	}
 	at := len(b)
-	for i2 := range m.Words {
-		if m.Words[i2]>>24 != 0 {
-			return b[:start], codec.Above("Done", codec.Index("words", i2), len(b)-start, uint64(m.Words[i2]), 16777215)
+	for i := range m.Words {
+		if m.Words[i]>>24 != 0 {
+			return b[:start], codec.Above("Done", codec.Index("words", i), len(b)-start, uint64(m.Words[i]), 16777215)
 		}
-		b = append(b, byte(m.Words[i2]>>16), byte(m.Words[i2]>>8), byte(m.Words[i2]))
+		b = append(b, byte(m.Words[i]>>16), byte(m.Words[i]>>8), byte(m.Words[i]))
 	}
 	if uint64(len(b)-at) != uint64(m.LengthOfWords) {
 		return b[:start], codec.Mismatch("Done", "words", at-start, uint64(m.LengthOfWords), uint64(len(b)-at))
@@ -6869,10 +6952,15 @@ func (m *PieceHello) UnmarshalBinary(b []byte) error {
 // Decode decodes a PieceHello from the front of b and returns how many bytes it took.
 func (m *PieceHello) Decode(b []byte) (int, error) {
 	if len(b) < 4 {
-		return 0, codec.Short("PieceHello", "a", 0, len(b), 4)
+		return 0, codec.Cut{Of: &layoutOfPieceHello, Have: len(b)}
 	}
 	m.A = binary.BigEndian.Uint32(b[0:4])
 	return 4, nil
+}
+
+var layoutOfPieceHello = codec.Layout{
+	Message: "PieceHello", Fields: []string{"a"},
+	Ends: []int{4},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -7245,10 +7333,15 @@ func (m *OuterHello) UnmarshalBinary(b []byte) error {
 // Decode decodes an OuterHello from the front of b and returns how many bytes it took.
 func (m *OuterHello) Decode(b []byte) (int, error) {
 	if len(b) < 1 {
-		return 0, codec.Short("OuterHello", "x", 0, len(b), 1)
+		return 0, codec.Cut{Of: &layoutOfOuterHello, Have: len(b)}
 	}
 	m.X = b[0]
 	return 1, nil
+}
+
+var layoutOfOuterHello = codec.Layout{
+	Message: "OuterHello", Fields: []string{"x"},
+	Ends: []int{1},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -7307,24 +7400,16 @@ func (m *OuterHello2) UnmarshalBinary(b []byte) error {
 // Decode decodes an OuterHello2 from the front of b and returns how many bytes it took.
 func (m *OuterHello2) Decode(b []byte) (int, error) {
 	if len(b) < 2 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfOuterHello2, Have: len(b)}
 	}
 	m.Y = b[0]
 	m.Z = b[1]
 	return 2, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*OuterHello2) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("OuterHello2", "y", at, len(b), 1), 2-len(b))
-	case len(b) < 2:
-		return codec.Short("OuterHello2", "z", at+1, len(b)-1, 1)
-	}
-	return nil
+var layoutOfOuterHello2 = codec.Layout{
+	Message: "OuterHello2", Fields: []string{"y", "z"},
+	Ends: []int{1, 2},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -8043,10 +8128,15 @@ func (m *HolderDeepHello) UnmarshalBinary(b []byte) error {
 // Decode decodes a HolderDeepHello from the front of b and returns how many bytes it took.
 func (m *HolderDeepHello) Decode(b []byte) (int, error) {
 	if len(b) < 1 {
-		return 0, codec.Short("HolderDeepHello", "v", 0, len(b), 1)
+		return 0, codec.Cut{Of: &layoutOfHolderDeepHello, Have: len(b)}
 	}
 	m.V = b[0]
 	return 1, nil
+}
+
+var layoutOfHolderDeepHello = codec.Layout{
+	Message: "HolderDeepHello", Fields: []string{"v"},
+	Ends: []int{1},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -8670,7 +8760,7 @@ func (m *Bytes) UnmarshalBinary(b []byte) error {
 // Decode decodes a Bytes from the front of b and returns how many bytes it took.
 func (m *Bytes) Decode(b []byte) (int, error) {
 	if len(b) < 8 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfBytes, Have: len(b)}
 	}
 	p := (*[8]byte)(b)
 	m.Before = p[0]
@@ -8680,21 +8770,9 @@ func (m *Bytes) Decode(b []byte) (int, error) {
 	return 8, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*Bytes) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("Bytes", "before", at, len(b), 1), 8-len(b))
-	case len(b) < 3:
-		return codec.Lacking(codec.Short("Bytes", "pair", at+1, len(b)-1, 2), 8-len(b))
-	case len(b) < 6:
-		return codec.Lacking(codec.Short("Bytes", "three", at+3, len(b)-3, 3), 8-len(b))
-	case len(b) < 8:
-		return codec.Short("Bytes", "after", at+6, len(b)-6, 2)
-	}
-	return nil
+var layoutOfBytes = codec.Layout{
+	Message: "Bytes", Fields: []string{"before", "pair", "three", "after"},
+	Ends: []int{1, 3, 6, 8},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -8748,6 +8826,10 @@ func (m *Framed) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(length))
 	for i := range m.Items {
+		if longer, ok := m.Items[i].put(b); ok {
+			b = longer
+			continue
+		}
 		if b, err = m.Items[i].encode(b); err != nil {
 			return b[:start], codec.Within(err, "Framed", codec.Index("items", i), len(b)-start)
 		}
@@ -8843,6 +8925,13 @@ func (m *FramedItem) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
+// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
+// inlined in a loop.
+func (m *FramedItem) put(b []byte) ([]byte, bool) {
+	b = append(b, m.Kind, byte(m.Value>>24), byte(m.Value>>16), byte(m.Value>>8), byte(m.Value))
+	return b, true
+}
+
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
 func (m *FramedItem) UnmarshalBinary(b []byte) error {
 	*m = FramedItem{}
@@ -8856,7 +8945,7 @@ func (m *FramedItem) UnmarshalBinary(b []byte) error {
 // Decode decodes a FramedItem from the front of b and returns how many bytes it took.
 func (m *FramedItem) Decode(b []byte) (int, error) {
 	if len(b) < 5 {
-		return 0, m.explain(b, 0)
+		return 0, codec.Cut{Of: &layoutOfFramedItem, Have: len(b)}
 	}
 	p := (*[5]byte)(b)
 	m.Kind = p[0]
@@ -8864,17 +8953,9 @@ func (m *FramedItem) Decode(b []byte) (int, error) {
 	return 5, nil
 }
 
-// explain says what is wrong with the fixed part of b that Decode refused.
-//
-//go:noinline
-func (*FramedItem) explain(b []byte, at int) error {
-	switch {
-	case len(b) < 1:
-		return codec.Lacking(codec.Short("FramedItem", "kind", at, len(b), 1), 5-len(b))
-	case len(b) < 5:
-		return codec.Short("FramedItem", "value", at+1, len(b)-1, 4)
-	}
-	return nil
+var layoutOfFramedItem = codec.Layout{
+	Message: "FramedItem", Fields: []string{"kind", "value"},
+	Ends: []int{1, 5},
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -8949,9 +9030,13 @@ func (m *OwnNames) encode(b []byte) ([]byte, error) {
 	p[3] = m.FirstAt
 	b = append(b, m.First...)
 	b = append(b, m.Second...)
-	for i2 := range m.Counted {
-		if b, err = m.Counted[i2].encode(b); err != nil {
-			return b[:start], codec.Within(err, "OwnNames", codec.Index("counted", i2), len(b)-start)
+	for i := range m.Counted {
+		if longer, ok := m.Counted[i].put(b); ok {
+			b = longer
+			continue
+		}
+		if b, err = m.Counted[i].encode(b); err != nil {
+			return b[:start], codec.Within(err, "OwnNames", codec.Index("counted", i), len(b)-start)
 		}
 	}
 	return b, nil
