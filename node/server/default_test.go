@@ -121,13 +121,14 @@ func (d *defaultWorld) as(cfg channel.ClientConfig) *defaultLogin {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	return &defaultLogin{Client: client}
+	return &defaultLogin{Client: client, invitation: cfg.Invitation}
 }
 
 // A defaultLogin is a login of the default tier.
 type defaultLogin struct {
 	*channel.Client
-	b6 *wire.B6
+	invitation *wire.Invitation // if it is with one
+	b6         *wire.B6
 }
 
 func (l *defaultLogin) open(frame []byte) (err error) {

@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"maps"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -154,27 +153,10 @@ func TestKilledServerKeepsWhatItPromised(t *testing.T) {
 	for i := range byte(20) {
 		alice.mustSend("Bob", i, strings.Repeat("x", int(i)+1), wire.SendStateQueued)
 	}
-	killed := t.TempDir() + "/state"
-	if err := os.CopyFS(killed, os.DirFS(w.dir)); err != nil {
-		t.Fatal(err)
-	}
-	w.halt()
+	w.killed()
 	if code := alice.ended(); code != wire.CloseCodeShuttingDown {
 		t.Errorf("Alice's conn was closed with %v, want shutting_down", code)
 	}
-	w.store.Close()
-	for _, name := range []string{"", "/state.db", "/state.db-wal", "/state.db-shm", "/lock"} {
-		mode := os.FileMode(0o600)
-		if name == "" {
-			mode = 0o700
-		}
-		if err := os.Chmod(killed+name, mode); err != nil && !os.IsNotExist(err) {
-			t.Fatal(err)
-		}
-	}
-	w.dir = killed
-	w.open()
-	w.start()
 	bob := w.enter("Bob", 0)
 	for i := range 20 {
 		bob.delivered(strings.Repeat("x", i+1))

@@ -195,6 +195,8 @@ type visitor struct {
 // dial logs in and opens no stream.
 func (w *world) dial(name string, l login) (*visitor, error) {
 	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
+	defer cancel()
 	sock, err := net.ListenPacket("udp4", "127.0.0.1:0")
 	if err != nil {
 		w.t.Fatal(err)
@@ -204,8 +206,6 @@ func (w *world) dial(name string, l login) (*visitor, error) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { endpoint.Close() })
-	ctx, cancel := context.WithTimeout(w.t.Context(), patience)
-	defer cancel()
 	conn, err := endpoint.Dial(ctx, w.addr, l)
 	if err != nil {
 		return nil, err
