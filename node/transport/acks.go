@@ -23,6 +23,7 @@ type ackState struct {
 	largestAt instant // when the highest number arrived
 	deadline  instant // an ACK is owed by then; never if none is
 	waiting   int     // packets received since the last ACK that ask for one
+	again     bool    // and another ACK after the next one
 }
 
 // ackDelay is how long an acknowledgement may wait that nobody asked for: long
@@ -59,6 +60,10 @@ func (a *ackState) receive(now instant, number int64, eliciting, ackNow bool, de
 	}
 }
 
+// missed says that the peer asks again for what it was told: our last ACK got lost. The
+// next one goes out twice, for another loss would cost the peer a longer wait.
+func (a *ackState) missed() { a.again = true }
+
 // owed reports whether an ACK must go out now.
 func (a *ackState) owed(now instant) bool { return a.deadline.reached(now) }
 
@@ -90,9 +95,11 @@ func (a *ackState) segment(now instant, m *wire.AckSegment, limit int) bool {
 }
 
 // sent says that an ACK has gone out.
-func (a *ackState) sent() {
-	a.deadline = 0
-	a.waiting = 0
+func (a *ackState) sent(now instant) {
+	a.deadline, a.waiting = 0, 0
+	if a.again {
+		a.deadline, a.again = now, false
+	}
 }
 
 // confirmed says that the peer knows our ACK of largest: what is below need not

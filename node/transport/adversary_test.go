@@ -21,6 +21,7 @@ type victim struct {
 	number uint64
 	now    instant
 	from   netip.AddrPort
+	urgent bool // ask for an acknowledgement at once
 }
 
 func newVictim(t *testing.T) *victim {
@@ -48,7 +49,7 @@ func (v *victim) pack(segments ...wire.Segment) []byte {
 			v.t.Fatal(err)
 		}
 	}
-	m := wire.Packet{Type: wire.PacketTypeData, KeyPhase: v.keys.Phase(), Destination: 77, Number: uint32(v.number), Payload: payload}
+	m := wire.Packet{Type: wire.PacketTypeData, KeyPhase: v.keys.Phase(), AckNow: v.urgent, Destination: 77, Number: uint32(v.number), Payload: payload}
 	b, err := m.MarshalBinary()
 	if err != nil {
 		v.t.Fatal(err)

@@ -255,7 +255,7 @@ func (f *simFlow) ack() {
 	}
 	m := new(wire.AckSegment)
 	f.acks.segment(now, m, wire.AckRanges)
-	f.acks.sent()
+	f.acks.sent(now)
 	f.acksSent++
 	came := f.came
 	if f.sim.lose(1, f.sim.down) {

@@ -279,8 +279,8 @@ func TestLossDetection(t *testing.T) {
 				t.Fatal("a timeout took packets out of flight")
 			}
 		}
-		if last := waits[len(waits)-1]; last > probeCap || waits[1] < 3*waits[0]/2 {
-			t.Errorf("waits %v, want doubling up to %v", waits, probeCap)
+		if last := waits[len(waits)-1]; last > probeCap || waits[1] > 3*waits[0]/2 || waits[2] < 3*waits[0]/2 {
+			t.Errorf("waits %v, want doubling every second time, up to %v", waits, probeCap)
 		}
 		// One acknowledgement and all is as before.
 		r.onAck(now, &wire.AckSegment{Largest: 9, Run: 9})

@@ -285,7 +285,7 @@ func (c *state) packet(now instant, buf []byte) int {
 		return 0
 	}
 	if acked {
-		c.acks.sent()
+		c.acks.sent(now)
 	}
 	packet := buf[:headSize+len(b.buf)+session.TagSize]
 	ackNow := b.eliciting && c.wantsAck(probe, len(packet))

@@ -294,7 +294,9 @@ func (r *recovery) probeAt() instant {
 	if r.newestSent.sub(r.progressAt) > youngSilence {
 		limit = probeCapLate
 	}
-	return max(r.newestSent, r.probedAt).add(min(wait<<min(r.probeCount, 10), max(wait, limit)))
+	// The wait doubles with every second probe: what loses packets in bursts loses as many
+	// of few as of many, and two small packets are no burden.
+	return max(r.newestSent, r.probedAt).add(min(wait<<min(r.probeCount/2, 10), max(wait, limit)))
 }
 
 // timeout does what is due.

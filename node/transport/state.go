@@ -61,6 +61,7 @@ type state struct {
 		bytes   [8]byte
 	}
 	highest int64 // the highest packet number opened
+	stale   bool  // the last data of the packet being read was there already
 
 	whole       bool // the socket never cuts datagrams, so that a path can be tested
 	link        int  // the longest packet that the first link takes; 0: not known
@@ -162,6 +163,9 @@ func (c *state) receive(now instant, from netip.AddrPort, mark internet.Mark, pa
 	c.recovery.marks.settle()
 	if ok && c.phase == phaseOpen {
 		c.acks.receive(now, number, eliciting, p.AckNow || mark == internet.Congested, ackDelay(c.recovery.rtt.smoothed))
+		if p.AckNow && c.stale {
+			c.acks.missed()
+		}
 	}
 	return true
 }
@@ -198,6 +202,7 @@ func (c *state) arrivedOn(now instant, from netip.AddrPort, number int64, size i
 // segments works through a payload. It reports whether the peer wants to know
 // that it arrived, and false for a packet that shall count as not received.
 func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting, ok bool) {
+	c.stale = false
 	for len(b) > 0 {
 		n, err := c.seg.Decode(b)
 		if err != nil {
@@ -292,11 +297,13 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 func (c *state) onData(m *wire.DataSegment, fin bool) error {
 	s, err := c.streams.find(c, m.Stream)
 	if s == nil || err != nil {
+		c.stale = err == nil
 		return err
 	}
 	if m.Offset > maxOffset-1<<16 {
 		return errOverLimit
 	}
+	c.stale = s.receive.has(int64(m.Offset), int64(m.Offset)+int64(len(m.Bytes)))
 	grown, err := s.receive.receive(int64(m.Offset), m.Bytes, fin)
 	if err != nil {
 		return err

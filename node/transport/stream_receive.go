@@ -64,6 +64,11 @@ func (h *receiveHalf) receive(offset int64, b []byte, fin bool) (int64, error) {
 	return grown, nil
 }
 
+// has reports whether all of [start, end) arrived before.
+func (h *receiveHalf) has(start, end int64) bool {
+	return start < end && h.got.covers(max(start, h.read), end)
+}
+
 // onReset takes the peer's RESET.
 func (h *receiveHalf) onReset(code uint64, final int64) (int64, error) {
 	if h.final >= 0 && h.final != final || final < h.high {
