@@ -4,22 +4,26 @@ package main
 // trust-server, at the prompt.
 type command struct {
 	usage    string
-	min, max int // arguments; max < 0: any number
+	min, max int  // arguments; max < 0: any number
+	modern   bool // of the default tier only
 }
 
 // commandNames are the commands in the order in which help shows them.
-var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "demo", "help", "version"}
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "demo", "help", "version"}
 
 var commands = map[string]command{
-	"":             {"", 0, 0},
-	"list":         {"", 0, 0},
-	"send":         {"WHO [TEXT...]", 1, -1},
-	"verify":       {"WHO [NUMBER...]", 1, -1},
-	"trust":        {"WHO DIGITS", 2, -1},
-	"trust-server": {"--accept DIGITS", 2, -1},
-	"demo":         {"[script]", 0, 1},
-	"help":         {"", 0, -1},
-	"version":      {"", 0, 0},
+	"":             {"", 0, 0, false},
+	"list":         {"", 0, 0, false},
+	"send":         {"WHO [TEXT...]", 1, -1, false},
+	"verify":       {"WHO [NUMBER...]", 1, -1, false},
+	"trust":        {"WHO DIGITS", 2, -1, false},
+	"trust-server": {"--accept DIGITS", 2, -1, false},
+	"join":         {"[LINK]", 0, 1, true},
+	"invite":       {"", 0, 0, true},
+	"devices":      {"", 0, 0, true},
+	"demo":         {"[script]", 0, 1, false},
+	"help":         {"", 0, -1, false},
+	"version":      {"", 0, 0, false},
 }
 
 // promptHelp is the answer to `help` at the prompt.
@@ -27,13 +31,15 @@ const promptHelp = `list                    who is online
 send WHO TEXT           the rest of the line is the message
 verify WHO [NUMBER]     show the number to compare with WHO; with NUMBER: note that it is the same
 trust WHO DIGITS        accept WHO's new key, which DIGITS (five or more) begin; sends the kept drafts
+invite                  a link with which one person can make an account on this server
+devices                 the devices of this account
 quit                    leave when all messages are delivered or their failure is said (also: end of input)
 `
 
 // manual is the answer to -h.
 const manual = `Private chat over UDP. With no command: chat, one line a command, at a prompt or from a pipe.
 
-  sotto -u NAME [flags]                  list, send WHO TEXT, verify, trust, help, quit
+  sotto -u NAME [flags]                  list, send WHO TEXT, verify, trust, invite, devices, help, quit
   sotto -u NAME [flags] list             who is online
   sotto -u NAME [flags] send WHO [TEXT]  WHO gets the words of TEXT joined by one space; no TEXT: read stdin
   sotto -u NAME [flags] verify WHO [NUMBER]
@@ -41,6 +47,9 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
   sotto -u NAME [flags] trust WHO DIGITS accept WHO's new key, which DIGITS (five or more) begin
   sotto -u NAME [flags] trust-server --accept DIGITS
                                          accept the server's new key
+  sotto [-u NAME] join [LINK]            make an account from an invitation; what is not given is asked for
+  sotto -u NAME [flags] invite           print a link with which one person can make an account
+  sotto -u NAME [flags] devices          the devices of this account
   sotto demo [script]                    a server and four users on this machine, no set-up: you are Bob.
                                          Without a terminal, or with the word script: a scripted conversation.
 
@@ -49,7 +58,7 @@ Flags, before the command:
   -p PASSWORD          the password, visible to other users of this machine; -p - reads a line from stdin
   -password-file FILE  the password is the first line of FILE
   -password-fd N       the password is the first line of the open file descriptor N
-                       (none of these: asked at the terminal)
+                       (none of these: asked at the terminal, if this device has no key of its own yet)
   -sip HOST            the server's address or name (127.0.0.1)
   -sp PORT             the server's UDP port (5000)
   -server-key FILE     the server's public key. Without it: the one known from last time, else of a server on this
@@ -57,9 +66,14 @@ Flags, before the command:
   -server-state DIR    the state folder of a server on this machine ($XDG_STATE_HOME/sottod)
   -state DIR           where to keep keys, outbox and unread messages ($XDG_STATE_HOME/sotto)
   -timeout D           how long the end waits for messages that are not delivered yet (30s)
+  -classic             the classic tier, RSA keys that the password unlocks at each login. A server speaks one tier;
+                       it is never negotiated
   -relay               everything goes by the server, nothing directly from or to other users, who cannot learn
                        this machine's address
   -version             print the version
+
+The first login on a machine makes a key for this device; later ones use it and need no password. A password that
+is given all the same is checked.
 
 States of a message: queued (kept by the server for somebody offline, or in our outbox while there is no contact),
 sent (the server has it on disk, the recipient is online), delivered (the recipient has it on disk), failed: why.

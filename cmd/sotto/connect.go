@@ -20,6 +20,7 @@ type connection struct {
 	servers []netip.AddrPort
 	client  *client.Client
 	how     string // how the server's key is known, for the first line
+	name    string // of the server, HOST:PORT
 }
 
 // openProfile finds the server's addresses and opens the profile of the user
@@ -39,7 +40,7 @@ func openProfile(ctx context.Context, o *options) (*connection, error) {
 	} else if err != nil {
 		return nil, err
 	}
-	return &connection{profile: p, servers: servers}, nil
+	return &connection{profile: p, servers: servers, name: o.server()}, nil
 }
 
 // profileServer is the server's name in a profile: the loopback interface has
@@ -79,7 +80,7 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 	if err != nil {
 		return err
 	}
-	password, err := readPassword(ctx, o, in, allLoopback(c.servers))
+	password, err := c.password(ctx, o, in)
 	if err != nil {
 		return err
 	}
@@ -106,7 +107,20 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 	default:
 		c.how = "server key accepted"
 	}
-	return key.pin(ctx, c.profile)
+	return key.pin(ctx, c.profile, c.client.ServerKey())
+}
+
+// password gives the password to log in with: none where this device has a key
+// of its own and nobody insists.
+func (c *connection) password(ctx context.Context, o *options, in *bufio.Reader) ([]byte, error) {
+	if !o.classic && o.passwordsGiven() == 0 {
+		key, err := c.profile.Device()
+		if !errors.Is(err, profile.ErrNotFound) {
+			clear(key)
+			return nil, err
+		}
+	}
+	return readPassword(ctx, o, in, allLoopback(c.servers))
 }
 
 // close ends the client, if there is one, and then the profile.

@@ -11,6 +11,7 @@ import (
 	"sotto/node/client"
 	"sotto/node/client/profile"
 	"sotto/node/keys"
+	"sotto/node/login/channel"
 	"sotto/node/login/classic"
 	"sotto/node/login/puzzle"
 	"sotto/node/store/disk"
@@ -84,20 +85,28 @@ func explain(err error, user, server string) *failure {
 		}
 		return fail(exitNoContact, "No answer from %s (%s, UDP) after %d s%s. Server off, wrong port, or UDP blocked here. Nothing was sent.",
 			server, silent.Server, int(silent.After.Seconds()+0.5), tries)
-	case errors.As(err, &login) && errors.Is(err, classic.ErrPassword):
+	case errors.As(err, &login) && (errors.Is(err, classic.ErrPassword) || errors.Is(err, channel.ErrPassword)):
 		return fail(exitLogin, "Login refused for %s on %s: wrong name or password. Check both and try again.", user, server)
 	case errors.Is(err, keys.ErrBadPassword):
 		return fail(exitLogin, "Login refused for %s on %s: %v.", user, server, keys.ErrBadPassword)
 	case errors.As(err, &tooHard):
 		return fail(exitRateLimited, "Login as %s on %s given up: %v.", user, server, tooHard)
+	case errors.As(err, &refused) && refused.Code == wire.RefusedCodeNameTaken:
+		return fail(exitUsage, "The name %s is taken on %s. Choose another; the invitation is still good.", user, server)
+	case errors.As(err, &login) && errors.As(err, &refused) && refused.Code == wire.RefusedCodeNotAllowed:
+		return fail(exitLogin, "%s made no account: the invitation was used already.", server)
 	case errors.As(err, &login):
 		return fail(exitLogin, "Login of %s on %s failed: %v.", user, server, login.Why)
 	case errors.As(err, &alarm):
-		return fail(exitKeyChanged, "STOP. %s contradicts itself about the users' keys: %v. Ask its admin before you go on.", server, alarm.Why)
+		return fail(exitKeyChanged, "%s", alarmLine(server, alarm))
 	case errors.As(err, &unknown):
 		return fail(exitNoUser, "%s", unknownLine(unknown))
 	case errors.As(err, &changed):
 		return fail(exitKeyChanged, "%s", keyChangedLine(changed.User, changed.Fingerprint))
+	case errors.Is(err, client.ErrDevice):
+		return fail(exitUsage, "There is a profile with an account for %s on %s already: sotto -u %s", user, server, user)
+	case errors.Is(err, client.ErrNoDevices):
+		return fail(exitUsage, "%s.", upper(client.ErrNoDevices.Error()))
 	case errors.Is(err, client.ErrSameKey):
 		return fail(exitUsage, "%s. There is nothing to accept.", upper(err.Error()))
 	case errors.Is(err, client.ErrTooLong):
@@ -128,6 +137,14 @@ func explain(err error, user, server string) *failure {
 		return fail(exitLocked, "The profile of %s on %s fails: %v. Nothing was sent. Check the disk.", user, server, err)
 	}
 	return fail(exitInternal, "%s", upper(err.Error()))
+}
+
+func alarmLine(server string, e *client.DirectoryError) string {
+	s := fmt.Sprintf("STOP. %s contradicts itself about the users' keys: %v. Ask its admin before you go on.", server, e.Why)
+	if e.Evidence != "" {
+		s += " What convicts it is kept in " + e.Evidence + "."
+	}
+	return s
 }
 
 func unknownLine(e *client.UnknownUserError) string {

@@ -44,6 +44,10 @@ func render(e client.Event, user, server, how string) (line string, wrong bool) 
 		return renderState(e), e.State == client.Failed
 	case client.KeyChanged:
 		return keyChangedEvent(e), true
+	case client.AccountChanged:
+		return accountChanged(e), e.Own
+	case client.ServerKeyRenewed:
+		return fmt.Sprintf("Server key renewed on %s, signed by the old one. It is now %s", e.Since.Local().Format("2 Jan"), e.Fingerprint), false
 	case client.Held:
 		return fmt.Sprintf("%s to %s not delivered yet; the server holds them", count(uint64(e.Messages), "message"), e.To), false
 	case client.RateLimited:
@@ -68,6 +72,25 @@ func renderState(e client.StateChanged) string {
 		return fmt.Sprintf("message %s delivered", e.ID.Short())
 	}
 	return fmt.Sprintf("message %s to %s failed: %s", e.ID.Short(), e.To, e.Why)
+}
+
+// accountChanged says what is new of an account. Of our own it is a warning.
+func accountChanged(e client.AccountChanged) string {
+	var parts []string
+	for _, name := range e.Added {
+		parts = append(parts, fmt.Sprintf("added a device %q", printable(name)))
+	}
+	for _, name := range e.Removed {
+		parts = append(parts, fmt.Sprintf("removed a device %q", printable(name)))
+	}
+	if e.Rotated {
+		parts = append(parts, "has new keys")
+	}
+	what := strings.Join(parts, " and ")
+	if e.Own {
+		return fmt.Sprintf("Somebody with your password %s. If it was not you, tell the server's admin. See: devices", what)
+	}
+	return fmt.Sprintf("%s %s, signed by the account's keys", e.User, what)
 }
 
 func keyChangedEvent(e client.KeyChanged) string {

@@ -31,9 +31,12 @@ func run(args []string) *failure {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if o.command == "demo" {
+	switch o.command {
+	case "demo":
 		err = demo(ctx, o)
-	} else {
+	case "join":
+		err = join(ctx, o)
+	default:
 		err = talk(ctx, o)
 	}
 	if err == nil {
@@ -73,6 +76,7 @@ func talk(ctx context.Context, o *options) (err error) {
 		user:   c.client.User(),
 		server: o.server(),
 		how:    c.how,
+		invite: c.invite,
 		wait:   o.timeout,
 	}
 	return s.run(ctx)

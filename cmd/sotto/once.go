@@ -12,7 +12,7 @@ import (
 	"sotto/node/client"
 )
 
-// once does a single command: list, send, verify or trust. Messages that come
+// once does a single command other than join and demo. Messages that come
 // meanwhile stay on disk for the next chat.
 func once(ctx context.Context, o *options, c *connection, in *bufio.Reader) error {
 	switch o.command {
@@ -27,6 +27,18 @@ func once(ctx context.Context, o *options, c *connection, in *bufio.Reader) erro
 		text, err := verify(ctx, c.client, o.args[0], strings.Join(o.args[1:], " "))
 		if err == nil {
 			fmt.Println(text)
+		}
+		return err
+	case "invite":
+		link, err := c.invite(ctx)
+		if err == nil {
+			fmt.Println(link)
+		}
+		return err
+	case "devices":
+		devices, err := c.client.Devices(ctx)
+		if err == nil {
+			fmt.Println(renderDevices(devices))
 		}
 		return err
 	case "trust":

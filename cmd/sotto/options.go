@@ -27,6 +27,7 @@ type options struct {
 	serverState string
 	timeout     time.Duration
 	relay       bool
+	classic     bool
 	version     bool
 
 	command string // "" for line mode
@@ -54,6 +55,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.serverState, "server-state", "", "")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
 	f.BoolVar(&o.relay, "relay", false, "")
+	f.BoolVar(&o.classic, "classic", true, "")
 	f.BoolVar(&o.version, "version", false, "")
 	err := f.Parse(args)
 	switch {
@@ -87,7 +89,9 @@ func (o *options) check() error {
 		return fail(exitUsage, "sotto: usage: %s", strings.TrimSpace("sotto [flags] "+o.command+" "+c.usage))
 	case o.command == "demo":
 		return nil
-	case o.user == "":
+	case c.modern && o.classic:
+		return fail(exitUsage, "sotto: %s is of the default tier: leave -classic out", o.command)
+	case o.user == "" && o.command != "join":
 		return fail(exitUsage, "sotto: say who you are: sotto -u NAME -sip %s -sp %d. To just see it work: sotto demo", o.host, o.port)
 	case o.port < 1 || o.port > 65535:
 		return fail(exitUsage, "sotto: -sp %d is no port: 1 to 65535", o.port)
@@ -96,16 +100,22 @@ func (o *options) check() error {
 	case o.timeout < 0:
 		return fail(exitUsage, "sotto: -timeout %v is negative", o.timeout)
 	}
+	given := o.passwordsGiven()
+	if given > 1 {
+		return fail(exitUsage, "sotto: give one of -p, -password-file and -password-fd")
+	}
+	return nil
+}
+
+// passwordsGiven counts the ways in which the command line gives a password.
+func (o *options) passwordsGiven() int {
 	given := 0
 	for _, is := range []bool{o.passwordSet, o.file != "", o.fd >= 0} {
 		if is {
 			given++
 		}
 	}
-	if given > 1 {
-		return fail(exitUsage, "sotto: give one of -p, -password-file and -password-fd")
-	}
-	return nil
+	return given
 }
 
 // server gives the server as typed, for messages and for the profile's name.

@@ -44,7 +44,7 @@ func readPassword(ctx context.Context, o *options, in *bufio.Reader, loopback bo
 		defer f.Close()
 		return firstLine(f, f.Name())
 	case term.IsTerminal(int(os.Stdin.Fd())):
-		return askPassword(ctx, o)
+		return askPassword(ctx, fmt.Sprintf("Password of %s on %s: ", printable(o.user), printable(o.server())))
 	case o.passwordSet: // -p - in a pipe
 		return passwordLine(in, "standard input")
 	}
@@ -53,7 +53,7 @@ func readPassword(ctx context.Context, o *options, in *bufio.Reader, loopback bo
 
 // askPassword asks at the terminal, without echo. An interruption gives the
 // echo back.
-func askPassword(ctx context.Context, o *options) ([]byte, error) {
+func askPassword(ctx context.Context, prompt string) ([]byte, error) {
 	fd := int(os.Stdin.Fd())
 	// Raw from before the prompt is shown: what is typed at once must not be
 	// echoed either.
@@ -65,7 +65,7 @@ func askPassword(ctx context.Context, o *options) ([]byte, error) {
 		term.Restore(fd, before)
 		fmt.Fprintln(os.Stderr)
 	}()
-	fmt.Fprintf(os.Stderr, "Password of %s on %s: ", printable(o.user), printable(o.server()))
+	fmt.Fprint(os.Stderr, prompt)
 	type answer struct {
 		password []byte
 		err      error

@@ -42,6 +42,8 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 	switch {
 	case err != nil:
 		return nil, err
+	case pinned != nil && o.checkTier(pinned, "This profile knows "+o.server()) != nil:
+		return nil, o.checkTier(pinned, "This profile knows "+o.server())
 	case pinned != nil && named != nil && !pinned.Equal(named):
 		return nil, fail(exitKeyChanged, "STOP. %s is not the key that this profile knows of %s: someone may be in between. Password not sent. "+
 			"If the admin told you: sotto trust-server --accept DIGITS   (known: %s; in the file: %s)",
@@ -58,6 +60,9 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 		}
 		switch key, err := readPublicKey(path); {
 		case err == nil:
+			if err := o.checkTier(key, path+" holds the key"); err != nil {
+				return nil, err
+			}
 			return &serverKey{key: key, from: path}, nil
 		case !errors.Is(err, fs.ErrNotExist):
 			return nil, fail(exitUsage, "Cannot read the key of the server on this machine: %v. Name a copy of it with -server-key.", err)
@@ -70,13 +75,25 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 	return &serverKey{key: key}, nil
 }
 
-// pin remembers a key after a login with it has succeeded: a key that did not
-// work is not worth a memory.
-func (k *serverKey) pin(ctx context.Context, p *profile.Profile) error {
+// checkTier refuses a key of the other tier than the one that the command line
+// names. what says where the key is from.
+func (o *options) checkTier(k *client.ServerKey, what string) error {
+	switch {
+	case k.Classic() && !o.classic:
+		return fail(exitUsage, "%s as that of a server of the classic tier. Say -classic to talk to it, or use another -state folder.", what)
+	case !k.Classic() && o.classic:
+		return fail(exitUsage, "%s as that of a server of the default tier, which does not go back: leave -classic out.", what)
+	}
+	return nil
+}
+
+// pin remembers the present key of the server after a login has succeeded: a key
+// that did not work is not worth a memory.
+func (k *serverKey) pin(ctx context.Context, p *profile.Profile, present *client.ServerKey) error {
 	if k.pinned {
 		return nil
 	}
-	return p.PinServerKey(ctx, k.key.Pin())
+	return p.PinServerKey(ctx, present.Pin())
 }
 
 func pinnedKey(ctx context.Context, p *profile.Profile) (*client.ServerKey, error) {
@@ -128,7 +145,7 @@ func readPublicKey(path string) (*client.ServerKey, error) {
 // askServerKey asks the server for its key and a person whether it is the
 // right one.
 func askServerKey(ctx context.Context, o *options, servers []netip.AddrPort, in *bufio.Reader) (*client.ServerKey, error) {
-	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers})
+	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers}, o.classic)
 	if err != nil {
 		return nil, err
 	}
@@ -161,7 +178,7 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 		return fail(exitUsage, "sotto: usage: sotto [flags] trust-server %s", commands["trust-server"].usage)
 	}
 	typed := strings.Join(strings.Fields(strings.Join(o.args[1:], "")), "")
-	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers})
+	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers}, o.classic)
 	if err != nil {
 		return err
 	}

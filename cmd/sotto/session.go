@@ -19,6 +19,7 @@ type session struct {
 	user   string
 	server string
 	how    string // how the server's key is known
+	invite func(context.Context) (string, error)
 
 	wait   time.Duration // how long the end waits for what is open
 	failed *failure      // the latest command that failed; it decides the exit code in a pipe
@@ -167,12 +168,22 @@ func (s *session) command(ctx context.Context, line string) (quit bool) {
 			break
 		}
 		err = s.trust(ctx, who, digits)
+	case "invite":
+		var link string
+		if link, err = s.invite(ctx); err == nil {
+			s.screen.say(link, false)
+		}
+	case "devices":
+		var devices []client.Device
+		if devices, err = s.client.Devices(ctx); err == nil {
+			s.screen.say(renderDevices(devices), false)
+		}
 	case "help", "?":
 		s.screen.say(strings.TrimSuffix(promptHelp, "\n"), false)
 	case "quit", "exit":
 		return true
 	default:
-		err = fail(exitUsage, "No command %q. Commands: list, send, verify, trust, help, quit.", printable(word))
+		err = fail(exitUsage, "No command %q. Commands: list, send, verify, trust, invite, devices, help, quit.", printable(word))
 	}
 	if err != nil && ctx.Err() == nil {
 		s.wrong(explain(err, s.user, s.server))

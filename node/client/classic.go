@@ -98,7 +98,7 @@ func (t *classicTier) begin(ctx context.Context, h handshake, conn *transport.Co
 	}
 	m, err := manifest.Verify(t.server, signed)
 	if err != nil {
-		return nil, &DirectoryError{err}
+		return nil, &DirectoryError{Why: err}
 	}
 	if t.identity == nil {
 		own, _ := m.Lookup(t.cfg.User) // takeManifest checks that it is there
@@ -120,10 +120,10 @@ func (t *classicTier) takeManifest(ctx context.Context, m *manifest.Manifest, no
 		return nil, err
 	}
 	if err := m.Follows(seen, now); err != nil {
-		return nil, &DirectoryError{err}
+		return nil, &DirectoryError{Why: err}
 	}
 	if err := m.CheckOwn(t.cfg.User, t.self()); err != nil {
-		return nil, &DirectoryError{err}
+		return nil, &DirectoryError{Why: err}
 	}
 	body, err := m.Signed().MarshalBinary()
 	if err != nil {
@@ -137,7 +137,7 @@ func (t *classicTier) takeManifest(ctx context.Context, m *manifest.Manifest, no
 	changed, err := t.profile.SetManifest(ctx, profile.Manifest{Version: latest.Version, Hash: latest.Hash, Body: body}, shown)
 	switch {
 	case errors.Is(err, profile.ErrRollback), errors.Is(err, profile.ErrFork):
-		return nil, &DirectoryError{err}
+		return nil, &DirectoryError{Why: err}
 	case err != nil:
 		return nil, err
 	}
@@ -182,12 +182,14 @@ func (t *classicTier) news(ctx context.Context, p *wire.Push, now time.Time) (*r
 	}
 	m, err := manifest.Parse(t.server, p.Manifest.Signed)
 	if err != nil {
-		return nil, &DirectoryError{err}
+		return nil, &DirectoryError{Why: err}
 	}
 	return t.takeManifest(ctx, m, now)
 }
 
 func (t *classicTier) self() wire.KeyId { return t.identity.Public().Id() }
+
+func (t *classicTier) serverKey() *ServerKey { return t.cfg.ServerKey }
 
 func (t *classicTier) checkKey(ctx context.Context, e *transport.Endpoint, server netip.AddrPort) error {
 	shown, err := askKey(ctx, e, t.cfg.Random, server)
@@ -198,23 +200,6 @@ func (t *classicTier) checkKey(ctx context.Context, e *transport.Endpoint, serve
 		return &ServerKeyError{Pinned: t.server.Fingerprint(), Shown: shown.Fingerprint()}
 	}
 	return nil
-}
-
-// askKey asks for the server's key over an endpoint that stands.
-func askKey(ctx context.Context, e *transport.Endpoint, random io.Reader, server netip.AddrPort) (*keys.PublicKey, error) {
-	ask, err := classic.NewKeyAsk(random)
-	if err != nil {
-		return nil, err
-	}
-	conn, err := e.Dial(ctx, server, initiator{ask})
-	if err == nil {
-		conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
-		return nil, errors.New("client: the server opened a conn without a login")
-	}
-	if !errors.Is(err, classic.ErrKeyShown) {
-		return nil, err
-	}
-	return ask.Key(), nil
 }
 
 func (t *classicTier) seal(to string, key pin, h heading, text string) ([]byte, error) {
@@ -234,13 +219,19 @@ func (t *classicTier) peek(sealed []byte) (from string, id MessageID, err error)
 	return head.From, head.Id, nil
 }
 
-func (t *classicTier) open(from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error) {
+func (t *classicTier) open(_ context.Context, from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error) {
 	m, err := envelope.Open(t.identity, t.user, envelope.Person{Name: from, Key: key.(classicPin).PublicKey}, now, oldest, sealed)
 	if err != nil {
 		return nil, err
 	}
 	head := heading{id: m.Header.Id, seq: m.Header.Seq, sent: time.UnixMilli(int64(m.Header.SentMs))}
 	return &opened{heading: head, key: m.Header.FromKey, text: m.Text}, nil
+}
+
+func (t *classicTier) ready(context.Context, []byte) error { return nil }
+
+func (t *classicTier) reopen(from string, key pin, now time.Time, sealed []byte) (*opened, error) {
+	return t.open(context.Background(), from, key, now, time.Duration(math.MaxInt64), sealed)
 }
 
 // sealDraft puts a text into an envelope to ourselves that is never sent.
@@ -265,7 +256,7 @@ func (t *classicTier) introduction(in introduction) classic.Introduction {
 	return classic.Introduction{Id: in.id, Key: in.key, Self: t.user, Peer: in.peer, Expires: in.expires}
 }
 
-func (t *classicTier) initiate(in introduction, _ pin) (hands, error) {
+func (t *classicTier) initiate(in introduction) (hands, error) {
 	return classic.NewPeerInitiator(t.cfg.Random, t.introduction(in))
 }
 

@@ -14,6 +14,7 @@ import (
 	"sotto/node/client/profile"
 	"sotto/node/login/classic"
 	"sotto/node/transport"
+	"sotto/wire"
 )
 
 // A Config says who logs in where. User, Password, Servers, ServerKey and
@@ -87,10 +88,39 @@ const (
 const roomMax = 128
 
 // Open logs in and returns when the session stands. The errors are
-// *NoAnswerError, *ServerKeyError, *LoginError (wrong password: it wraps
-// classic.ErrPassword), *DirectoryError, and those of the profile.
+// *NoAnswerError, *ServerKeyError, *LoginError (a wrong password: it wraps
+// classic.ErrPassword or channel.ErrPassword), *DirectoryError, and those of the
+// profile.
+//
+// In the default tier the password serves to make this device known, and to
+// be checked where one is given; a profile with a device needs none.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	defer clear(cfg.Password)
+	c, err := newClient(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	in, err := c.firstLogin(ctx)
+	if err != nil {
+		c.drop()
+		return nil, err
+	}
+	l, err := newLoop(ctx, c)
+	if err != nil {
+		in.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+		c.drop()
+		return nil, err
+	}
+	l.linked(in)
+	go l.run()
+	c.goDo(c.writeDisk)
+	c.goDo(c.writeRecords)
+	c.goDo(c.acceptPeers)
+	return c, nil
+}
+
+// newClient makes a client that has not logged in yet.
+func newClient(ctx context.Context, cfg Config) (*Client, error) {
 	switch {
 	case len(cfg.Servers) == 0:
 		return nil, errors.New("client: no server address")
@@ -109,31 +139,27 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		room:    make(chan struct{}, roomMax),
 		ended:   make(chan struct{}),
 	}
-	c.tier = newClassicTier(&c.cfg)
 	c.ctx, c.cancel = context.WithCancel(context.Background())
-	in, err := c.firstLogin(ctx)
+	if cfg.ServerKey.Classic() {
+		c.tier = newClassicTier(&c.cfg)
+		return c, nil
+	}
+	t, err := newDefaultTier(ctx, &c.cfg, c)
 	if err != nil {
 		c.cancel()
-		if c.endpoint != nil {
-			c.endpoint.Close()
-		}
-		c.beside.Wait()
 		return nil, err
 	}
-	l, err := newLoop(ctx, c)
-	if err != nil {
-		c.cancel()
-		in.conn.CloseWithCode(0, "")
-		c.endpoint.Close()
-		c.beside.Wait()
-		return nil, err
-	}
-	l.linked(in)
-	go l.run()
-	c.goDo(c.writeDisk)
-	c.goDo(c.writeRecords)
-	c.goDo(c.acceptPeers)
+	c.tier = t
 	return c, nil
+}
+
+// drop gives up a client whose loop does not run.
+func (c *Client) drop() {
+	c.cancel()
+	if c.endpoint != nil {
+		c.endpoint.Close()
+	}
+	c.beside.Wait()
 }
 
 // Listen opens the socket for a server and for other users: on the loopback
@@ -155,6 +181,10 @@ func (c *Client) User() string { return c.user }
 
 // Server gives the address of the server.
 func (c *Client) Server() netip.AddrPort { return c.server }
+
+// ServerKey gives the server's key. In the default tier it may be another one
+// than the Config had: one that the server has renewed, signed by the old one.
+func (c *Client) ServerKey() *ServerKey { return c.tier.serverKey() }
 
 // Events gives the stream of events. It must be read for the client to go on;
 // it is closed after Close, or after an Ended event.

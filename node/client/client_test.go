@@ -367,7 +367,7 @@ func TestNoServer(t *testing.T) {
 
 func TestAskServerKey(t *testing.T) {
 	w := newWorld(t)
-	key, from, err := client.AskServerKey(t.Context(), client.Config{Servers: []netip.AddrPort{w.addr}})
+	key, from, err := client.AskServerKey(t.Context(), client.Config{Servers: []netip.AddrPort{w.addr}}, true)
 	if err != nil || !key.Equal(w.serverKey()) || from != w.addr {
 		t.Errorf("key %v from %v, %v; want the server's", key, from, err)
 	}

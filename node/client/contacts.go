@@ -23,6 +23,9 @@ type User struct {
 // and stored.
 func (l *loop) takeRoster(r *roster) {
 	l.setPeers(r.peers)
+	for _, e := range r.events {
+		l.emit(e)
+	}
 	for _, name := range r.changed {
 		if ct := l.contacts[keys.Fold(name)]; ct != nil && ct.changed != nil {
 			l.emit(KeyChanged{User: ct.name, Fingerprint: keys.Fingerprint(ct.changed.id())})

@@ -65,7 +65,7 @@ func (d *direct) answered(now time.Time, o *outgoing) {
 
 // find looks for a direct conn: the server says where the user is and
 // introduces us.
-func (c *Client) find(k *link, name string, key pin) {
+func (c *Client) find(k *link, name string) {
 	ctx, cancel := context.WithTimeout(c.ctx, directWait)
 	defer cancel()
 	reply, err := chat.Ask(ctx, k.conn, &wire.Request{Type: wire.RequestTypeLocate, Locate: wire.LocateRequest{Name: name}})
@@ -88,7 +88,7 @@ func (c *Client) find(k *link, name string, key pin) {
 		return
 	}
 	at := reply.Locate.Online
-	conn, err := c.dial(ctx, name, key, at)
+	conn, err := c.dial(ctx, name, at)
 	c.tell(func(l *loop) {
 		ct := l.contacts[keys.Fold(name)]
 		if err != nil {
@@ -103,8 +103,8 @@ func (c *Client) find(k *link, name string, key pin) {
 }
 
 // dial makes a conn with a user to whom the server introduced us.
-func (c *Client) dial(ctx context.Context, name string, key pin, at wire.Located) (*transport.Conn, error) {
-	hands, err := c.tier.initiate(introduction{at.IntroId, at.IntroKey, name, expires(time.Now(), at.LifeS)}, key)
+func (c *Client) dial(ctx context.Context, name string, at wire.Located) (*transport.Conn, error) {
+	hands, err := c.tier.initiate(introduction{at.IntroId, at.IntroKey, name, expires(time.Now(), at.LifeS)})
 	if err != nil {
 		return nil, err
 	}

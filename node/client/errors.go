@@ -14,6 +14,9 @@ var (
 	// ErrRemoved says that the server no longer has this user.
 	ErrRemoved = errors.New("the server has closed this account")
 
+	// ErrDeviceRemoved says that our account has no such device any more.
+	ErrDeviceRemoved = errors.New("this device was removed from the account; the password enters it again")
+
 	// ErrClosed says that the client was closed.
 	ErrClosed = errors.New("client: closed")
 
@@ -72,7 +75,10 @@ func (e *LoginError) Unwrap() error { return e.Why }
 
 // A DirectoryError is an alarm: what the server says about the users' keys
 // contradicts what it signed before, or gives us another key than ours.
-type DirectoryError struct{ Why error }
+type DirectoryError struct {
+	Why      error
+	Evidence string // the file that keeps what convicts the server; "" if nothing does
+}
 
 func (e *DirectoryError) Error() string { return "the server's list of keys: " + e.Why.Error() }
 

@@ -99,6 +99,22 @@ type KeyChanged struct {
 	Fingerprint string // of the new key
 }
 
+// An AccountChanged says that somebody's account has other devices or keys, and
+// that the keys that we know of it vouch for that.
+type AccountChanged struct {
+	User           string
+	Own            bool     // it is our own account
+	Added, Removed []string // devices, as their owner calls them
+	Rotated        bool     // the account's keys are new, signed by the old ones
+}
+
+// A ServerKeyRenewed says that the server has another key, signed by the old
+// one.
+type ServerKeyRenewed struct {
+	Fingerprint string
+	Since       time.Time
+}
+
 // A PresenceChanged says that somebody came online or went offline.
 type PresenceChanged struct {
 	User   string
@@ -122,15 +138,17 @@ type RateLimited struct {
 // A Notice is something to tell the person that has no event of its own.
 type Notice struct{ Text string }
 
-func (Connected) event()       {}
-func (Lost) event()            {}
-func (Ended) event()           {}
-func (Message) event()         {}
-func (Gap) event()             {}
-func (Unreadable) event()      {}
-func (StateChanged) event()    {}
-func (KeyChanged) event()      {}
-func (PresenceChanged) event() {}
-func (Held) event()            {}
-func (RateLimited) event()     {}
-func (Notice) event()          {}
+func (Connected) event()        {}
+func (Lost) event()             {}
+func (Ended) event()            {}
+func (Message) event()          {}
+func (Gap) event()              {}
+func (Unreadable) event()       {}
+func (StateChanged) event()     {}
+func (KeyChanged) event()       {}
+func (AccountChanged) event()   {}
+func (ServerKeyRenewed) event() {}
+func (PresenceChanged) event()  {}
+func (Held) event()             {}
+func (RateLimited) event()      {}
+func (Notice) event()           {}

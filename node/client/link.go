@@ -242,11 +242,12 @@ func (c *Client) news(p *wire.Push) {
 	roster, err := c.tier.news(c.ctx, p, now)
 	c.tell(func(l *loop) {
 		var alarm *DirectoryError
+		var refused *LoginError
 		switch {
-		case errors.As(err, &alarm):
+		case errors.As(err, &alarm), errors.As(err, &refused):
 			l.giveUp(err)
 		case err != nil:
-			l.emit(Notice{"cannot store the new list of keys: " + err.Error()})
+			l.emit(Notice{"cannot take the new list of keys: " + err.Error()})
 		case roster != nil:
 			l.takeRoster(roster)
 		}
@@ -256,6 +257,20 @@ func (c *Client) news(p *wire.Push) {
 // serverNow is the time by the server's clock, the only one that counts. Ours
 // only says how long ago the login was, so it may be set while we run.
 func (l *loop) serverNow() time.Time { return l.serverAt.Add(l.cfg.Now().Sub(l.loginAt)) }
+
+// took takes what a tier learned of the directory by itself.
+func (c *Client) took(r *roster) error {
+	return c.do(c.ctx, func(l *loop) { l.takeRoster(r) })
+}
+
+// request makes a request in the present session.
+func (c *Client) request(ctx context.Context, req *wire.Request) (*wire.Reply, error) {
+	k, err := c.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return c.ask(ctx, k, req)
+}
 
 // ask makes a request of the server. A server that does not answer has lost
 // the session.

@@ -82,6 +82,9 @@ func (c *Client) login(ctx context.Context, server netip.AddrPort, wait time.Dur
 			run = runPatience
 		}
 		in, err := c.loginOnce(ctx, server, run)
+		if errors.Is(err, errKeyFollowed) {
+			in, err = c.loginOnce(ctx, server, run)
+		}
 		var silent *NoAnswerError
 		if !errors.As(err, &silent) || silent.Tries > 0 || run == left || ctx.Err() != nil {
 			return in, err
@@ -106,7 +109,12 @@ func (c *Client) loginOnce(ctx context.Context, server netip.AddrPort, wait time
 	conn, err := c.endpoint.Dial(ctx, server, initiator{hands})
 	waited := context.Cause(ctx)
 	stop(nil)
-	if shown := <-key; shown != nil && err != nil && !c.tier.final(err) {
+	if shown := <-key; errors.Is(shown, errKeyFollowed) {
+		if err == nil {
+			conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+		}
+		return nil, shown
+	} else if shown != nil && err != nil && !c.tier.final(err) {
 		return nil, shown
 	}
 	if err != nil {
@@ -166,14 +174,20 @@ func (c *Client) watchKey(ctx context.Context, server netip.AddrPort, stop conte
 		}
 		err := c.tier.checkKey(ctx, c.endpoint, server)
 		var other *ServerKeyError
-		if !errors.As(err, &other) || !sleep(ctx, keyPatience) {
+		switch {
+		case errors.Is(err, errKeyFollowed):
+		case !errors.As(err, &other), !sleep(ctx, keyPatience):
 			return
 		}
-		found <- other
+		found <- err
 		stop(nil)
 	}()
 	return found
 }
+
+// errKeyFollowed says that the server's key was renewed in order, and that the
+// login has to begin again with the new one.
+var errKeyFollowed = errors.New("the server has renewed its key")
 
 // sleep waits and reports whether ctx let it.
 func sleep(ctx context.Context, d time.Duration) bool {
@@ -185,55 +199,6 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// AskServerKey asks a server for its public key. Whoever is in between can
-// answer with another one: the caller shows the fingerprint to somebody who
-// can compare it.
-func AskServerKey(ctx context.Context, cfg Config) (*ServerKey, netip.AddrPort, error) {
-	cfg.defaults()
-	var failed error
-	for i, server := range cfg.Servers {
-		wait := cfg.Patience
-		if i < len(cfg.Servers)-1 {
-			wait /= 2
-		}
-		key, err := askKeyOnce(ctx, cfg, server, wait)
-		if err == nil {
-			return key, server, nil
-		}
-		failed = err
-		if ctx.Err() != nil {
-			break
-		}
-	}
-	return nil, netip.AddrPort{}, failed
-}
-
-func askKeyOnce(ctx context.Context, cfg Config, server netip.AddrPort, wait time.Duration) (*ServerKey, error) {
-	sock, err := cfg.Listen(server)
-	if err != nil {
-		return nil, fmt.Errorf("client: open a UDP socket: %w", err)
-	}
-	e, err := transport.NewEndpoint(sock, transport.Config{Random: cfg.Random})
-	if err != nil {
-		sock.Close()
-		return nil, fmt.Errorf("client: %w", err)
-	}
-	defer e.Close()
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	begun := cfg.Now()
-	key, err := askKey(waiting, e, cfg.Random, server)
-	switch {
-	case err == nil:
-		return NewClassicServerKey(key), nil
-	case ctx.Err() != nil:
-		return nil, err
-	case waiting.Err() != nil:
-		return nil, &NoAnswerError{Server: server, After: wait}
-	}
-	return nil, noAnswer(server, cfg.Now().Sub(begun), err)
 }
 
 // openControl opens the control stream of a new conn and takes the first

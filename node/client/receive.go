@@ -45,6 +45,10 @@ func (c *Client) open(p parcel) {
 		c.refuse(p, verdict{refuse: true}, p.via, err)
 		return
 	}
+	if err := c.tier.ready(c.ctx, p.envelope); err != nil {
+		c.unable(p, err)
+		return
+	}
 	v := verdict{id: id}
 	var from sender
 	var now time.Time
@@ -65,14 +69,29 @@ func (c *Client) open(p parcel) {
 	if p.stored {
 		oldest = envelope.StoredAge
 	}
-	msg, err := c.tier.open(from.name, from.key, now, oldest, p.envelope)
-	if err != nil {
+	msg, err := c.tier.open(c.ctx, from.name, from.key, now, oldest, p.envelope)
+	var alarm *DirectoryError
+	var later *notNowError
+	switch {
+	case errors.As(err, &alarm), errors.As(err, &later):
+		c.unable(p, err)
+		return
+	case err != nil:
 		c.refuse(p, v, claimed, err)
 		return
 	}
 	if c.takeRoom() {
 		c.write(func() { c.store(p, from.name, msg) })
 	}
+}
+
+// unable gives a parcel back that cannot be judged now. An alarm ends the
+// client.
+func (c *Client) unable(p parcel, why error) {
+	if alarm := (*DirectoryError)(nil); errors.As(why, &alarm) {
+		c.tell(func(l *loop) { l.giveUp(why) })
+	}
+	p.failed(why)
 }
 
 // A sender is who a message says it is from, as we know him.
@@ -217,7 +236,7 @@ func (c *Client) replayOne(in profile.Incoming) {
 	err := errors.New("there is no such user any more")
 	var msg *opened
 	if from.key != nil {
-		msg, err = c.tier.open(from.name, from.key, now, time.Duration(math.MaxInt64), in.Body)
+		msg, err = c.tier.reopen(from.name, from.key, now, in.Body)
 	}
 	if !c.takeRoom() {
 		return

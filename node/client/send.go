@@ -112,8 +112,8 @@ func (l *loop) pump(ct *contact) {
 			}
 			ct.out.route.finding(now)
 			k := l.link
-			name, key := ct.name, ct.key
-			l.goDo(func() { l.find(k, name, key) })
+			name := ct.name
+			l.goDo(func() { l.find(k, name) })
 			return
 		case wayWait:
 			return

@@ -78,6 +78,9 @@ func (k *ServerKey) Pin() []byte {
 	return b
 }
 
+// Id names the key.
+func (k *ServerKey) Id() wire.KeyId { return k.id }
+
 // Classic reports whether the server speaks the classic tier.
 func (k *ServerKey) Classic() bool { return k.classic != nil }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"sotto/node/login/channel"
 	"sotto/node/login/classic"
 	"sotto/node/session"
 	"sotto/node/transport"
@@ -29,8 +30,12 @@ type tier interface {
 	// another try.
 	final(err error) bool
 
+	// serverKey gives the server's key as it is known now.
+	serverKey() *ServerKey
+
 	// checkKey asks which key the server shows. It gives a *ServerKeyError if
-	// that is not the one we know.
+	// that is not the one we know, and errKeyFollowed if that one has led to
+	// another, which counts from now on.
 	checkKey(ctx context.Context, e *transport.Endpoint, server netip.AddrPort) error
 
 	// known gives the users that the profile knows.
@@ -45,14 +50,21 @@ type tier interface {
 
 	seal(to string, key pin, h heading, text string) ([]byte, error)
 	peek(sealed []byte) (from string, id MessageID, err error)
-	open(from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error)
+	// ready does what must be done before a message can be opened, and before
+	// the keys of its sender are looked up.
+	ready(ctx context.Context, sealed []byte) error
+	// open verifies and opens a message. A *DirectoryError is an alarm, a
+	// *notNowError says nothing about the message.
+	open(ctx context.Context, from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error)
+	// reopen opens a message that was verified before it went to our disk.
+	reopen(from string, key pin, now time.Time, sealed []byte) (*opened, error)
 
 	// sealDraft and openDraft seal a text to ourselves.
 	sealDraft(text string) ([]byte, error)
 	openDraft(sealed []byte) (text string, err error)
 
 	// initiate begins a conn with a user to whom the server has introduced us.
-	initiate(in introduction, key pin) (hands, error)
+	initiate(in introduction) (hands, error)
 	// expect takes an introduction of somebody who is about to dial us.
 	expect(now time.Time, in introduction) error
 	// callers answers those who dial us, and caller says who one of them is.
@@ -85,6 +97,7 @@ type beginning struct {
 type roster struct {
 	peers   []peer
 	changed []string // whose key is another one since the last roster
+	events  []Event  // what else is to be told
 }
 
 // A peer is another user as the profile knows him.
@@ -100,6 +113,11 @@ type pin interface {
 	id() wire.KeyId
 	bytes() []byte // as the profile keeps it
 }
+
+// A notNowError says that a message could not be judged. It has to come again.
+type notNowError struct{ error }
+
+func (e *notNowError) Unwrap() error { return e.error }
 
 // A heading is what we say of a message besides its text.
 type heading struct {
@@ -128,7 +146,7 @@ type initiator struct{ hands }
 
 func (i initiator) Next(ctx context.Context, msg []byte) ([]byte, *session.Secrets, error) {
 	reply, s, err := i.hands.Next(ctx, msg)
-	if errors.Is(err, classic.ErrDrop) {
+	if errors.Is(err, classic.ErrDrop) || errors.Is(err, channel.ErrDrop) {
 		err = transport.ErrDrop
 	}
 	return reply, s, err

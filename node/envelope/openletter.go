@@ -78,6 +78,20 @@ func OpenLetter(me *keys.Device, account wire.KeyId, sender *Contact, now time.T
 	return &OpenedLetter{Header: *h, Text: text}, nil
 }
 
+// ReopenLetter opens a letter of this device that was verified before: its sender's
+// device may be gone by now.
+func ReopenLetter(me *keys.Device, b []byte) (*OpenedLetter, error) {
+	l, err := decodeLetter(b)
+	if err != nil {
+		return nil, err
+	}
+	text, err := openLetter(me, l.Body.Header.ToAccount, &l.Body)
+	if err != nil {
+		return nil, err
+	}
+	return &OpenedLetter{Header: l.Body.Header, Text: text}, nil
+}
+
 func openLetter(me *keys.Device, account wire.KeyId, body *wire.LetterBody) (string, error) {
 	slot, sealer := findSlot(me, account, body.Slots)
 	if slot == nil {

@@ -28,6 +28,8 @@ var (
 	ErrFork = errors.New("differs from the one seen of the same version")
 )
 
+const databaseName = "profile.db"
+
 const (
 	groupChanges = 64      // changes in one transaction
 	groupBytes   = 4 << 20 // a transaction takes no further change from here on
@@ -80,7 +82,7 @@ func Open(dir string) (*Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("profile: %w", err)
 	}
-	db, err := folder.Database("profile.db", schema)
+	db, err := folder.Database(databaseName, schema)
 	if err != nil {
 		folder.Close()
 		return nil, fmt.Errorf("profile: %w", err)
@@ -89,6 +91,9 @@ func Open(dir string) (*Profile, error) {
 	p.group = disk.NewGroup(groupChanges, groupBytes, func(c *change) int { return c.bytes }, p.commit)
 	return p, nil
 }
+
+// Path gives the file that holds everything but the key of this device.
+func (p *Profile) Path() string { return p.folder.Path(databaseName) }
 
 // Close waits for the changes that were begun and closes the files.
 func (p *Profile) Close() error {

@@ -1,0 +1,171 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"sotto/node/chat"
+	"sotto/node/directory"
+	"sotto/node/keys"
+	"sotto/node/login/channel"
+	"sotto/wire"
+)
+
+// publishTries is how often an entry is made anew because another device of ours
+// was faster.
+const publishTries = 4
+
+// enter takes a login by password: it makes this device known to the log if it
+// is not. g gets what the log grows by.
+func (t *defaultTier) enter(ctx context.Context, ask asker, scope wire.SessionScope, account *keys.Account, device *keys.Device, g *grown) error {
+	for range publishTries {
+		if err := t.checkOwn(ctx, t.cfg.User, account); err != nil {
+			return err
+		}
+		own, err := t.log.entry(ctx, t.cfg.User)
+		if err != nil {
+			return err
+		}
+		if _, shown := own.Device(device.Id()); shown {
+			t.use(device)
+			return nil
+		}
+		if scope != wire.SessionScopeEnrol {
+			return &DirectoryError{Why: errScope}
+		}
+		var refused *chat.Refusal
+		err = t.publish(ctx, ask, own, account, device)
+		if err != nil && (!errors.As(err, &refused) || refused.Code != wire.RefusedCodeConflict) {
+			return err
+		}
+		more, err := t.log.catchUp(ctx, ask, err != nil)
+		if err != nil {
+			return err
+		}
+		g.add(more)
+	}
+	return &LoginError{User: t.cfg.User, Why: errors.New("the log changed too often while this device was entered")}
+}
+
+// publish enters this device in the log. Its keys are on disk before anybody
+// can see them.
+func (t *defaultTier) publish(ctx context.Context, ask asker, own *directory.Entry, account *keys.Account, device *keys.Device) error {
+	if len(own.Body().Devices) >= maxDevices {
+		return &LoginError{User: t.cfg.User, Why: errManyDevices}
+	}
+	device.User, device.Account = own.User(), account.Signer.Public()
+	if len(own.Body().Devices) == 0 {
+		device.Inherit(account)
+	}
+	if err := t.keepDevice(device); err != nil {
+		return err
+	}
+	now := t.cfg.Now()
+	next, err := own.AddDevice(account.Signer, shownDevice(device, now), now)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	t.log.with(func(f *directory.Follower) { f.Made(next) })
+	reply, err := ask(ctx, &wire.Request{Type: wire.RequestTypePublish, Publish: wire.PublishRequest{Entry: *next.Signed()}})
+	if err != nil {
+		return err
+	}
+	return t.log.hear(ctx, &reply.Publish.Head)
+}
+
+// maxDevices is how many devices an account can have.
+const maxDevices = 16
+
+// shownDevice is this device as the log shows it.
+func shownDevice(d *keys.Device, now time.Time) wire.Device {
+	return wire.Device{Keys: d.Public(), SinceMs: uint64(max(now.UnixMilli(), 0)), Name: deviceName()}
+}
+
+// deviceName is what people know this machine by.
+func deviceName() string {
+	name, err := os.Hostname()
+	if err != nil || !utf8.ValidString(name) {
+		return ""
+	}
+	for len(name) > 32 {
+		_, size := utf8.DecodeLastRuneInString(name)
+		name = name[:len(name)-size]
+	}
+	return name
+}
+
+// register makes the account, with this device as its first.
+func (t *defaultTier) register(ctx context.Context, ask asker) error {
+	realm := t.serverKey().key.Realm
+	password, request, err := channel.StartRegistration(t.cfg.Random, realm, t.cfg.User, t.cfg.Password)
+	if err != nil {
+		return &LoginError{User: t.cfg.User, Why: err}
+	}
+	defer password.Clear()
+	reply, err := ask(ctx, &wire.Request{
+		Type:          wire.RequestTypeRegisterStart,
+		RegisterStart: wire.RegisterStart{User: t.cfg.User, Request: request.BlindedMessage},
+	})
+	if err != nil {
+		return &LoginError{User: t.cfg.User, Why: err}
+	}
+	var response wire.OpaqueResponse
+	if err := response.UnmarshalBinary(reply.RegisterStart.Response[:]); err != nil {
+		return &LoginError{User: t.cfg.User, Why: channel.ErrServer}
+	}
+	account, err := keys.NewAccount(t.cfg.Random)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	defer account.Clear()
+	record, wrapped, err := password.Finish(t.cfg.Random, &response, account, t.cfg.Stretch)
+	if err != nil {
+		return &LoginError{User: t.cfg.User, Why: err}
+	}
+	return t.create(ctx, ask, account, record, wrapped)
+}
+
+// create enters the account in the log.
+func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Account, record *wire.OpaqueRecord, wrapped *wire.WrappedAccount) error {
+	realm := t.serverKey().key.Realm
+	device, err := keys.NewDevice(t.cfg.Random, realm, t.cfg.User, account)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	device.Inherit(account)
+	if err := t.keepDevice(device); err != nil {
+		return err
+	}
+	now := t.cfg.Now()
+	first, err := directory.Create(realm, t.cfg.User, account, []wire.Device{shownDevice(device, now)}, now)
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	b, err := record.MarshalBinary()
+	if err != nil {
+		return fmt.Errorf("client: %w", err)
+	}
+	reply, err := ask(ctx, &wire.Request{
+		Type:           wire.RequestTypeRegisterFinish,
+		RegisterFinish: wire.RegisterFinish{Record: [192]byte(b), Wrapped: *wrapped, Entry: *first.Signed()},
+	})
+	var refused *chat.Refusal
+	if errors.As(err, &refused) && refused.Retry == 0 { // there is no such account for certain
+		return &LoginError{User: t.cfg.User, Why: errors.Join(err, t.profile.DropDevice())}
+	}
+	if err != nil {
+		return &LoginError{User: t.cfg.User, Why: err}
+	}
+	if err := t.log.hear(ctx, &reply.RegisterFinish.Head); err != nil {
+		return err
+	}
+	if _, err := t.log.catchUp(ctx, ask, false); err != nil {
+		return err
+	}
+	t.use(device)
+	return t.checkOwn(ctx, t.cfg.User, account)
+}

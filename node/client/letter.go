@@ -1,0 +1,197 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"time"
+
+	"sotto/node/directory"
+	"sotto/node/envelope"
+	"sotto/node/keys"
+	"sotto/node/login/channel"
+	"sotto/node/transport"
+	"sotto/wire"
+)
+
+// A contactPin is another user's account, with the devices that the log shows.
+type contactPin struct {
+	*envelope.Contact
+	account []byte // AccountKeys
+}
+
+func (p contactPin) id() wire.KeyId { return p.Id() }
+
+func (p contactPin) bytes() []byte { return p.account }
+
+// newContactPin reads a user's account as the profile holds it. Its devices are
+// those that the log shows, if it shows this account; of one that was replaced it
+// shows none.
+func newContactPin(name string, account []byte, shown *envelope.Contact) (pin, error) {
+	var k wire.AccountKeys
+	if err := k.UnmarshalBinary(account); err != nil {
+		return nil, err
+	}
+	if shown != nil && shown.Id() == keys.AccountId(&k) {
+		return contactPin{shown, account}, nil
+	}
+	return contactPin{envelope.NewContact(name, &k, nil), account}, nil
+}
+
+// me gives this device and the id of our account.
+func (t *defaultTier) me() (*keys.Device, wire.KeyId) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.device, t.account
+}
+
+func (t *defaultTier) seal(_ string, key pin, h heading, text string) ([]byte, error) {
+	device, _ := t.me()
+	head := envelope.LetterHeading{Id: h.id, Seq: h.seq, Sent: h.sent, Head: t.log.head()}
+	return envelope.SealLetter(t.cfg.Random, device, key.(contactPin).Contact, head, text)
+}
+
+func (t *defaultTier) peek(sealed []byte) (from string, id MessageID, err error) {
+	head, err := envelope.PeekLetter(sealed)
+	if err != nil {
+		return "", MessageID{}, err
+	}
+	return head.From, head.Id, nil
+}
+
+// ready catches up with the log where a letter comes from somebody who has seen
+// more of it: its sender's device may be new.
+func (t *defaultTier) ready(ctx context.Context, sealed []byte) error {
+	letter, err := envelope.PeekLetter(sealed)
+	if err != nil || letter.Head.Leaves <= t.log.head().Leaves || directory.VerifyHead(t.serverKey().key, &letter.Head) != nil {
+		return nil // it is refused for what it is, or judged by what we know
+	}
+	if err := t.log.hear(ctx, &letter.Head); err != nil {
+		return err
+	}
+	r, err := t.catchUp(ctx)
+	if err != nil || r == nil {
+		return err
+	}
+	return t.errands.took(r)
+}
+
+// open opens a letter, and compares the head in it with the log as we know it:
+// so two people find out whom a server shows two logs.
+func (t *defaultTier) open(ctx context.Context, _ string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error) {
+	device, account := t.me()
+	l, err := envelope.OpenLetter(device, account, key.(contactPin).Contact, now, oldest, sealed)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.log.hear(ctx, &l.Header.Head); err != nil {
+		return nil, headError(err)
+	}
+	return openedLetter(l), nil
+}
+
+// headError makes an alarm of what a head in a letter proves. That the server has
+// never signed it accuses its writer alone; a failure of ours accuses nobody.
+func headError(err error) error {
+	var alarm *DirectoryError
+	switch {
+	case errors.Is(err, directory.ErrHead):
+		return errors.New("the message names a state of the log that the server never signed")
+	case errors.As(err, &alarm):
+		return err
+	}
+	return &notNowError{err}
+}
+
+func (t *defaultTier) reopen(_ string, _ pin, _ time.Time, sealed []byte) (*opened, error) {
+	device, _ := t.me()
+	l, err := envelope.ReopenLetter(device, sealed)
+	if err != nil {
+		return nil, err
+	}
+	return openedLetter(l), nil
+}
+
+func openedLetter(l *envelope.OpenedLetter) *opened {
+	head := heading{id: l.Header.Id, seq: l.Header.Seq, sent: time.UnixMilli(int64(l.Header.SentMs))}
+	return &opened{heading: head, key: l.Header.FromDevice, text: l.Text}
+}
+
+func (t *defaultTier) sealDraft(text string) ([]byte, error) {
+	device, _ := t.me()
+	return envelope.SealDraft(device, text)
+}
+
+func (t *defaultTier) openDraft(sealed []byte) (string, error) {
+	device, _ := t.me()
+	return envelope.OpenDraft(device, sealed)
+}
+
+// peerConfig is what a conn with another user needs: between us it is the same
+// channel as with the server, with the keys of devices.
+func (t *defaultTier) peerConfig() channel.PeerConfig {
+	return channel.PeerConfig{Random: t.cfg.Random, Device: t.device, Devices: t.deviceOf}
+}
+
+// deviceOf finds the keys of another user's device.
+func (t *defaultTier) deviceOf(folded string, id wire.KeyId) (*wire.DeviceKeys, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	contact := t.contacts[folded]
+	if contact == nil {
+		return nil, false
+	}
+	k, shown := contact.Device(id)
+	return &k, shown
+}
+
+func (t *defaultTier) introduction(in introduction) channel.Introduction {
+	return channel.Introduction{Id: in.id, Key: in.key, Self: t.user, Peer: in.peer, Expires: in.expires}
+}
+
+func (t *defaultTier) initiate(in introduction) (hands, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return channel.NewPeerInitiator(t.peerConfig(), t.introduction(in))
+}
+
+func (t *defaultTier) expect(now time.Time, in introduction) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.intros.Add(now, t.introduction(in))
+}
+
+func (t *defaultTier) callers() transport.Responder { return defaultCallers{t} }
+
+func (t *defaultTier) caller(peer any) (name string, ok bool) {
+	introduced, ok := peer.(*channel.IntroducedPeer)
+	if !ok {
+		return "", false
+	}
+	return introduced.User, true
+}
+
+// defaultCallers fit introductions to the transport. There are none before there
+// is a device.
+type defaultCallers struct{ tier *defaultTier }
+
+func (r defaultCallers) introductions() *channel.Introductions {
+	r.tier.mu.Lock()
+	defer r.tier.mu.Unlock()
+	return r.tier.intros
+}
+
+func (r defaultCallers) First(now time.Time, from netip.AddrPort, msg []byte) (transport.Verdict, []byte) {
+	intros := r.introductions()
+	if intros == nil {
+		return transport.Drop, nil
+	}
+	if verdict, _ := intros.First(now, from, msg); verdict == channel.Proceed {
+		return transport.Proceed, nil
+	}
+	return transport.Drop, nil
+}
+
+func (r defaultCallers) Begin(now time.Time, from netip.AddrPort, conn [32]byte) transport.Handshake {
+	return r.introductions().Begin(now, from, conn)
+}

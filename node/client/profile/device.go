@@ -1,0 +1,43 @@
+package profile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"sotto/node/store/disk"
+)
+
+// deviceFile holds the keys of this device, as wire.KeyFile has them.
+const deviceFile = "device.key"
+
+// deviceMax bounds what is read as such a file.
+const deviceMax = 64 << 10
+
+// Device gives the key file of this device, or ErrNotFound. A file that others
+// may open is a *disk.InsecureError and is not read. The caller clears it.
+func (p *Profile) Device() ([]byte, error) {
+	b, err := disk.ReadFile(p.folder.Path(deviceFile), deviceMax)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("key file of this device: %w", ErrNotFound)
+	}
+	return b, err
+}
+
+// SetDevice keeps the key file of this device, durably and whole, in place of
+// the one that was there.
+func (p *Profile) SetDevice(b []byte) error {
+	if err := disk.WriteFile(p.folder.Path(deviceFile), b); err != nil {
+		return fmt.Errorf("%w: keep the key file of this device: %w", ErrUnavailable, err)
+	}
+	return nil
+}
+
+// DropDevice removes the key file of a device that nobody knows.
+func (p *Profile) DropDevice() error {
+	if err := os.Remove(p.folder.Path(deviceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: remove the key file of this device: %w", ErrUnavailable, err)
+	}
+	return nil
+}
