@@ -4,10 +4,9 @@
 //
 // It promises that an Entry which Next returned keeps every rule of spec/log.wire
 // against the entry before it, that no proof and no head is taken for true which
-// isn't, and that a Follower never follows a log that does not continue the one it
-// has followed, nor holds as false what it holds as true: a server that shows two
-// people two logs is found out with the first message between them, and both have
-// the evidence.
+// isn't, and that a Follower goes on with no log but the one that it has followed.
+// A server that shows two people two logs is found out with the first message between
+// them, and whoever got it has the evidence.
 //
 // Whoever owns an account makes its entries, a server appends them and signs heads:
 //

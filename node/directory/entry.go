@@ -36,8 +36,8 @@ func Next(realm wire.Realm, prev *Entry, b []byte) (*Entry, error) {
 	if err != nil {
 		return nil, err
 	}
-	if rule := e.check(realm, prev); rule != "" {
-		return nil, &EntryError{User: e.User(), N: e.Body().N, Rule: rule}
+	if err := e.follows(realm, prev); err != nil {
+		return nil, err
 	}
 	return e, nil
 }
@@ -49,6 +49,17 @@ func Stored(b []byte) (*Entry, error) {
 		return nil, &EntryError{Rule: RuleForm, Err: err}
 	}
 	return e, nil
+}
+
+func (e *Entry) follows(realm wire.Realm, prev *Entry) error {
+	if rule := e.check(realm, prev); rule != "" {
+		return e.breaks(rule)
+	}
+	return nil
+}
+
+func (e *Entry) breaks(rule Rule) error {
+	return &EntryError{User: e.User(), N: e.Body().N, Rule: rule}
 }
 
 // check gives the first rule that the entry breaks.
@@ -133,20 +144,16 @@ func distinct(devices []wire.Device) bool {
 // something to the keys that it adds. The error is an *EntryError.
 func (e *Entry) CheckNew(now time.Time) error {
 	body := e.Body()
-	rule := Rule("")
-	switch {
-	case int64(body.TimeMs) > now.Add(maxAhead).UnixMilli():
-		rule = RuleTime
-	case keys.CheckSealingKey(&body.Account.Seal) != nil:
-		rule = RuleDevices
+	if int64(body.TimeMs) > now.Add(maxAhead).UnixMilli() {
+		return e.breaks(RuleTime)
+	}
+	if keys.CheckSealingKey(&body.Account.Seal) != nil {
+		return e.breaks(RuleDevices)
 	}
 	for i := range body.Devices {
 		if keys.CheckSealingKey(&body.Devices[i].Keys.Seal) != nil {
-			rule = RuleDevices
+			return e.breaks(RuleDevices)
 		}
-	}
-	if rule != "" {
-		return &EntryError{User: e.User(), N: body.N, Rule: rule}
 	}
 	return nil
 }

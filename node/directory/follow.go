@@ -214,16 +214,15 @@ func (f *Follower) changes(ctx context.Context, leaves [][]byte) ([]Change, erro
 	latest := make(map[string]*Entry) // by folded name
 	for i, b := range leaves {
 		leaf := f.seen.Leaves + uint64(i)
-		signed, err := Stored(b) // as far as it must be read to find the one before
+		e, err := Stored(b)
 		if err != nil {
 			return nil, &LeafError{leaf, err}
 		}
-		before, err := f.latest(ctx, latest, signed.User())
+		before, err := f.latest(ctx, latest, e.User())
 		if err != nil {
 			return nil, err
 		}
-		e, err := Next(f.keys[0].Realm, before, b)
-		if err != nil {
+		if err := e.follows(f.keys[0].Realm, before); err != nil {
 			return nil, &LeafError{leaf, err}
 		}
 		latest[fold(e)] = e
