@@ -40,6 +40,7 @@ gen:                 gen/diag gen/syntax gen/types gen/interp gen/backend !os !n
 
 wire/codec:          !os !net !reflect
 wire:                wire/codec !os !net !reflect
+wire/bench:          wire/codec !os !net
 gen/examples:        wire/codec !os !net !reflect
 
 node/keys:           wire wire/codec !net !os
@@ -68,7 +69,7 @@ fuzz:                -
 // (tests aside) may use, and the folders that may use them.
 var modules = map[string][]string{
 	"github.com/cloudflare/circl": {"node/login"},
-	"golang.org/x/crypto":         {"node"},
+	"golang.org/x/crypto":         {"node", "wire/bench"},
 	"golang.org/x/mod":            {"node/directory", "node/store"},
 	"golang.org/x/sys":            {"node/internet", "node/store", "cmd"},
 	"golang.org/x/term":           {"cmd"},
