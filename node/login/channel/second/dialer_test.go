@@ -1,0 +1,125 @@
+package second
+
+import (
+	"bytes"
+	"errors"
+
+	"golang.org/x/crypto/cryptobyte"
+)
+
+// A link carries datagrams to the server and back.
+type link interface {
+	send(datagram []byte) error
+	// receive gives the next datagram, or nil when there was none for a while.
+	receive() ([]byte, error)
+}
+
+// silences is how many whiles without a datagram end a dial or a session.
+const silences = 60
+
+var errSilence = errors.New("the server doesn't answer")
+
+// pieceLen is how much of a message goes into one packet, so that none is
+// longer than HELLO_MIN, whatever its token.
+const pieceLen = helloMin - headLen - 9 - 255 - tagLen - 8
+
+// A dialer carries the messages of a handshake.
+type dialer struct {
+	link
+	local, peer cid
+	number      uint64 // of the next packet
+	token       []byte
+}
+
+func newDialer(l link) *dialer {
+	d := &dialer{link: l}
+	copy(d.local[:], random(8))
+	return d
+}
+
+// post sends a message of the handshake.
+func (d *dialer) post(kind, step byte, message []byte) error {
+	for offset := 0; offset < len(message); offset += pieceLen {
+		k := kex{step, len(message), offset, message[offset:min(offset+pieceLen, len(message))]}
+		p := packet{kind: kind, destination: d.peer, number: uint32(d.number), source: d.local, payload: k.encode()}
+		if kind == kindHello {
+			p.token = d.token
+		}
+		d.number++
+		if err := d.send(p.seal()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// first sends the message of a first HELLO and gives that of its RETRY.
+func (d *dialer) first(message []byte) ([]byte, error) {
+	return d.exchange(kindHello, 0, message, kindRetry)
+}
+
+// exchange sends a message until the next one has come.
+func (d *dialer) exchange(kind, step byte, message []byte, answer byte) ([]byte, error) {
+	var whole assembly
+	for quiet := 0; quiet < silences; quiet++ {
+		if err := d.post(kind, step, message); err != nil {
+			return nil, err
+		}
+		for {
+			datagram, err := d.receive()
+			if err != nil {
+				return nil, err
+			}
+			if datagram == nil {
+				break
+			}
+			p, err := openPacket(datagram)
+			if err != nil || p.destination != d.local || p.kind != answer {
+				continue
+			}
+			if answer == kindRetry {
+				d.peer, d.token = p.source, p.token
+			} else if p.source != d.peer {
+				continue
+			}
+			if got := whole.add(p.payload, step+1); got != nil {
+				return got, nil
+			}
+		}
+	}
+	return nil, errSilence
+}
+
+// An assembly puts a message together.
+type assembly struct {
+	bytes []byte
+	have  []bool
+}
+
+// add takes the pieces of a handshake packet, and gives the message once it is whole.
+func (a *assembly) add(payload []byte, step byte) []byte {
+	s := cryptobyte.String(payload)
+	for !s.Empty() && s[0] == segKex {
+		s.Skip(1)
+		k, ok := decodeKex(&s)
+		if !ok || k.step != step || a.bytes != nil && k.total != len(a.bytes) {
+			return nil
+		}
+		if a.bytes == nil {
+			a.bytes, a.have = make([]byte, k.total), make([]bool, k.total)
+		}
+		copy(a.bytes[k.offset:], k.bytes)
+		for i := range k.bytes {
+			a.have[k.offset+i] = true
+		}
+	}
+	if len(bytes.Trim(s, "\x00")) > 0 || a.bytes == nil {
+		return nil
+	}
+	for _, h := range a.have {
+		if !h {
+			return nil
+		}
+	}
+	return a.bytes
+}

@@ -1,0 +1,113 @@
+package second
+
+import (
+	"errors"
+	"testing"
+)
+
+const (
+	alice    = "Alice"
+	password = "correct horse"
+)
+
+// learn asks the server for its key.
+func (h *house) learn() serverKey {
+	h.t.Helper()
+	all, err := history(h.link())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	key, err := follow(all, h.pin)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return key
+}
+
+func (h *house) enter(l *login) *outcome {
+	h.t.Helper()
+	o, err := l.dial(h.link())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	h.t.Cleanup(func() { o.close() })
+	return o
+}
+
+func (o *outcome) want(t *testing.T, scope byte) {
+	t.Helper()
+	if o.scope != scope {
+		t.Errorf("got scope %d, want %d", o.scope, scope)
+	}
+}
+
+func newDevice() *device   { return &device{newPair(random(64))} }
+func newAccount() *account { return &account{newPair(random(64))} }
+
+// A password makes a device known, and from then on the device logs in.
+func TestPasswordThenDevice(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	l := &login{server: h.learn(), user: alice, kind: byPassword, password: password, device: newDevice()}
+
+	first := h.enter(l)
+	first.want(t, scopeEnrol)
+	head, err := first.publish(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head.leaves != first.head.leaves+1 {
+		t.Errorf("got %d leaves, want %d", head.leaves, first.head.leaves+1)
+	}
+	last, whole, err := first.log(l.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := last["alice"]; got.n != 2 || len(got.devices) != 1 {
+		t.Errorf("got entry %d of Alice with %d devices, want the second with one", got.n, len(got.devices))
+	}
+
+	l.kind, l.known = byDevice, whole
+	h.enter(l).want(t, scopeFull)
+
+	l.kind = byPassword
+	h.enter(l).want(t, scopeFull)
+}
+
+// An invitation makes an account, whose password the server never sees.
+func TestInvitation(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	key := h.learn()
+	guest := &login{server: key, kind: anonymous, invitation: h.invite()}
+	o := h.enter(guest)
+	o.want(t, scopeRegister)
+	d := newDevice()
+	head, err := o.register(guest, "Dora", "her own", newAccount(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	l := &login{server: key, user: "Dora", kind: byDevice, device: d, known: head}
+	o = h.enter(l)
+	o.want(t, scopeFull)
+	s, err := o.ask(askInvite, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := &login{server: key, kind: anonymous, invitation: *s}
+	h.enter(next).want(t, scopeRegister)
+
+	l.kind, l.password = byPassword, "her own"
+	h.enter(l).want(t, scopeFull)
+}
+
+// A wrong password and a user who doesn't exist look alike.
+func TestWrongPassword(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	key := h.learn()
+	for _, name := range []string{alice, "Nobody"} {
+		l := &login{server: key, user: name, kind: byPassword, password: "a guess", device: newDevice()}
+		if _, err := l.dial(h.link()); !errors.Is(err, errPassword) {
+			t.Errorf("%s: got %v, want %v", name, err, errPassword)
+		}
+	}
+}
