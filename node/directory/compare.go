@@ -93,7 +93,8 @@ func (f *Follower) compareWaiting(next *Seen, tree tlog.HashReader) (rest []wire
 		switch {
 		case h.Leaves == next.Head.Leaves: // compared, and equal
 		case h.Leaves > next.Leaves || !next.caughtUp():
-			// The server shows one with each answer. If it goes on for ever, so don't we.
+			// The server shows one with each answer. If it goes on for ever, so don't we:
+			// those of messages come first here, and none is as large as the newest.
 			if len(rest) < 2*maxWaiting {
 				rest = append(rest, h)
 			}

@@ -166,6 +166,8 @@ func (f *Follower) take(ctx context.Context, q Question, head *wire.TreeHead, pr
 	switch {
 	case head.Leaves < q.least:
 		return nil, fmt.Errorf("%w: %d leaves after %d", ErrRollback, head.Leaves, q.least)
+	case head.Leaves < f.seen.Head.Leaves: // nothing new, and ours must not go back
+		return nil, ErrOvertaken
 	case head.Leaves < next.Leaves:
 		return nil, ErrLeaves
 	}
