@@ -39,6 +39,7 @@ type batched struct {
 	writing   sync.Mutex // guards write and singles
 	write     *writeBatch
 	singles   *writeBatch // for runs that the kernel refused; nil until then
+	refused   atomic.Uint64
 	runs      atomic.Bool // runs may be handed to the kernel as one message
 	unevenEnd bool        // see brokenEqualTails
 }
@@ -73,6 +74,12 @@ func (b *batched) features() Features {
 	f := b.got
 	f.SendRuns = b.runs.Load()
 	return f
+}
+
+func (b *batched) drops() Drops {
+	d := Drops{Refused: b.refused.Load()}
+	b.raw.Control(func(fd uintptr) { d.Overflow = overflow(fd) })
+	return d
 }
 
 func (b *batched) WriteBatch(out []Out) error {
@@ -132,6 +139,7 @@ func (b *batched) flush() error {
 			return err
 		}
 		if w.at == w.n {
+			b.refused.Add(uint64(w.lost))
 			return nil
 		}
 		if err := b.sendSingly(); err != nil {
@@ -160,6 +168,7 @@ func (b *batched) sendSingly() error {
 	if err := s.send(); err != nil {
 		return err
 	}
+	b.refused.Add(uint64(s.lost))
 	if s.lost < s.n {
 		b.runs.Store(false)
 	}

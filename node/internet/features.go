@@ -15,6 +15,20 @@ type Features struct {
 	WriteBuffer int
 }
 
+// Drops counts the datagrams that the kernel dropped.
+type Drops struct {
+	Overflow uint64 // received, but no room was left in the socket's buffer
+	Refused  uint64 // not sent: nobody there, no way, or too long
+}
+
+// DropsOf says what a PacketIO has lost, as far as the machine tells.
+func DropsOf(p PacketIO) Drops {
+	if d, ok := p.(interface{ drops() Drops }); ok {
+		return d.drops()
+	}
+	return Drops{}
+}
+
 // FeaturesOf says what a PacketIO has to work with.
 func FeaturesOf(p PacketIO) Features {
 	if f, ok := p.(interface{ features() Features }); ok {

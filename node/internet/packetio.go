@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"sync/atomic"
 )
 
 // BufferSize is how large the buffer of an In must be: the largest datagram, or
@@ -68,8 +69,9 @@ type markedConn interface {
 // and machines without batches.
 type plain struct {
 	sock net.PacketConn
-	fast addrPortConn // the same socket, or nil
-	mark markedConn   // the same socket, or nil
+	lost atomic.Uint64 // datagrams that the socket refused
+	fast addrPortConn  // the same socket, or nil
+	mark markedConn    // the same socket, or nil
 }
 
 func newPlain(sock net.PacketConn) *plain {
@@ -121,6 +123,8 @@ func (p *plain) WriteBatch(out []Out) error {
 			}
 			if err := p.write(b[:n], o); errors.Is(err, net.ErrClosed) {
 				return err
+			} else if err != nil {
+				p.lost.Add(1)
 			}
 			b = b[n:]
 		}
@@ -133,6 +137,8 @@ func (p *plain) features() Features {
 	_, kernel := p.sock.(*net.UDPConn)
 	return Features{Kernel: kernel, Whole: !kernel, Marks: p.mark != nil}
 }
+
+func (p *plain) drops() Drops { return Drops{Refused: p.lost.Load()} }
 
 func (p *plain) write(b []byte, o *Out) error {
 	var err error

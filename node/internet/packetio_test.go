@@ -384,3 +384,26 @@ func BenchmarkPacketIO(b *testing.B) {
 		})
 	}
 }
+
+// What the kernel drops is counted: datagrams that find no room, and those that go nowhere.
+func TestDrops(t *testing.T) {
+	for _, impl := range implementations() {
+		t.Run(impl.name, func(t *testing.T) {
+			from, full := impl.make(listen(t, "127.0.0.1:0")), impl.make(listen(t, "127.0.0.1:0"))
+			nowhere := netip.AddrPortFrom(full.LocalAddr().Addr(), 0)
+			from.WriteBatch([]Out{{Buf: []byte("a"), To: nowhere}, {Buf: datagrams(3, 400, 0), Seg: 400, To: nowhere}})
+			if got := DropsOf(from); got.Refused != 4 || got.Overflow != 0 {
+				t.Errorf("%+v, want 4 refused", got)
+			}
+			if impl.name == "plain" {
+				return // it can't see what the kernel drops on receiving
+			}
+			for range 1000 {
+				from.WriteBatch([]Out{{Buf: make([]byte, 64000), To: full.LocalAddr()}})
+			}
+			if got := DropsOf(full); got.Overflow == 0 || got.Overflow > 1000 {
+				t.Errorf("%+v after a thousand large datagrams that nobody read", got)
+			}
+		})
+	}
+}

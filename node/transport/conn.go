@@ -119,6 +119,7 @@ func (c *Conn) SendDatagram(b []byte) error {
 	if d := c.st.datagrams; len(d) >= maxDatagrams {
 		d[0] = nil
 		c.st.datagrams = d[1:]
+		c.end.count.unsent.Add(1)
 	}
 	c.st.datagrams = append(c.st.datagrams, append([]byte(nil), b...))
 	c.flush()

@@ -79,9 +79,6 @@ func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 // LocalAddr is the address of the sockets.
 func (e *Endpoint) LocalAddr() netip.AddrPort { return e.readers[0].io.LocalAddr() }
 
-// Counters says what the endpoint has seen.
-func (e *Endpoint) Counters() Counters { return e.count.snapshot() }
-
 // Accept waits for a connection whose handshake is over.
 func (e *Endpoint) Accept(ctx context.Context) (*Conn, error) {
 	select {
@@ -214,7 +211,7 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	c := &Conn{end: e, io: e.readers[0].io, done: make(chan struct{}), handshake: make(chan struct{}, 1)}
 	c.timer.conn = c
 	c.st.shell = c
-	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker())
+	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker(), &e.count)
 	c.st.ownToken = resetTag(e.cfg.ResetKey, local)
 	c.st.recovery.trace = newConnTrace(e.trace, local)
 	return c, nil

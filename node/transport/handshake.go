@@ -93,11 +93,12 @@ func (h *handshake) again(now instant) {
 	}
 }
 
-// receive takes a piece of a message. It returns the message when it is whole.
-func (h *handshake) receive(k *wire.KexSegment) []byte {
+// receive takes a piece of a message. It returns the message when it is whole, and reports
+// whether anybody waits for the piece.
+func (h *handshake) receive(k *wire.KexSegment) (message []byte, ok bool) {
 	end := int(k.Offset) + len(k.Bytes)
 	if k.Step != h.expect || int(k.Total) > wire.KexMax || end > int(k.Total) || h.working || len(h.inbox) > 0 {
-		return nil
+		return nil, false
 	}
 	if h.total != int(k.Total) || h.assembly == nil {
 		h.clearAssembly()
@@ -107,11 +108,11 @@ func (h *handshake) receive(k *wire.KexSegment) []byte {
 	copy(h.assembly[k.Offset:], k.Bytes)
 	h.got.add(int64(k.Offset), int64(end))
 	if !h.got.covers(0, int64(h.total)) {
-		return nil
+		return nil, true
 	}
-	message := h.assembly
+	message = h.assembly
 	h.clearAssembly()
-	return message
+	return message, true
 }
 
 // timeout makes the next transmission due. It reports false when all tries of a

@@ -23,6 +23,7 @@ type greeter struct {
 	bufs   [repliesHeld][basePacket]byte
 	held   int
 	resets rateTable
+	fresh  rate // answers to HELLOs without a token
 }
 
 func (g *greeter) init(e *Endpoint) {
@@ -81,6 +82,10 @@ func (r *reader) first(now instant, from netip.AddrPort, b []byte, p *wire.Packe
 	if c := r.end.strangers.known(from, p.Hello.Source); c != nil {
 		return c.handshakePacket(now, from, len(b), p, k)
 	}
+	if !r.fresh.allow(now, retryPerSecond) {
+		count.crowded.Add(1)
+		return nil
+	}
 	verdict, message := r.end.cfg.Responder.First(r.end.clock.wall(now), from, k.Bytes)
 	switch verdict {
 	case Retry:
@@ -138,6 +143,7 @@ func (r *reader) flush() {
 // two endpoints can't keep each other busy.
 func (r *reader) unknown(now instant, from netip.AddrPort, b []byte, id uint64) {
 	if len(b) <= wire.PacketMin || !r.resets.allow(now, prefixOf(from.Addr()), resetsPerSecond) {
+		r.end.count.withheld.Add(1)
 		return
 	}
 	var random [4]byte
@@ -156,22 +162,29 @@ func (r *reader) unknown(now instant, from netip.AddrPort, b []byte, id uint64) 
 	r.reply(from, packet)
 }
 
+// A rate counts the events of a second.
+type rate struct {
+	second int64
+	n      int
+}
+
+// allow reports whether there may be another one in this second.
+func (r *rate) allow(now instant, limit int) bool {
+	if second := int64(now) / 1e9; r.second != second {
+		r.second, r.n = second, 0
+	}
+	r.n++
+	return r.n <= limit
+}
+
 // A rateTable counts events of address prefixes in a fixed space: prefixes that
 // fall into one slot share its budget.
 type rateTable struct {
 	seed  maphash.Seed
-	slots [256]struct {
-		second int64
-		n      int
-	}
+	slots [256]rate
 }
 
 // allow reports whether a prefix may have another event in this second.
 func (t *rateTable) allow(now instant, p netip.Prefix, limit int) bool {
-	s := &t.slots[maphash.Comparable(t.seed, p)%uint64(len(t.slots))]
-	if second := int64(now) / 1e9; s.second != second {
-		s.second, s.n = second, 0
-	}
-	s.n++
-	return s.n <= limit
+	return t.slots[maphash.Comparable(t.seed, p)%uint64(len(t.slots))].allow(now, limit)
 }

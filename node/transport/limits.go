@@ -28,8 +28,11 @@ const (
 
 	// Of one endpoint, for strangers.
 	maxHalfOpen     = 1024
-	maxHalfOpenPer  = 64 // of one /24 or /56
-	maxJobs         = 256
+	maxUnproven     = maxHalfOpen / 2 // of them, without a token
+	maxHalfOpenPer  = 64              // of one /24 or /56
+	maxJobs         = 128             // messages that wait for a worker, of either kind
+	runsPerSecond   = 32              // begun without a token, per /24 or /56
+	retryPerSecond  = 30_000          // answers of one socket to HELLOs without a token: a third of a core
 	defaultBacklog  = 128
 	resetsPerSecond = 10 // per /24 or /56
 	tokenLife       = 30 * time.Second

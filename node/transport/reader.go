@@ -106,9 +106,6 @@ func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b 
 	defer c.mu.Unlock()
 	c.io = r.io
 	if !c.st.receive(now, from, mark, b, p) {
-		if c.st.keys != nil {
-			r.end.count.forged.Add(1)
-		}
 		if c.st.phase < phaseClosing {
 			return nil
 		}

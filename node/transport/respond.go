@@ -39,7 +39,11 @@ func (c *Conn) handshakePacket(now instant, from netip.AddrPort, size int, p *wi
 		if c.st.initiator && !h.answered {
 			c.heard(now)
 		}
-		if message := h.receive(k); message != nil {
+		message, ok := h.receive(k)
+		if !ok {
+			c.end.count.stale.Add(1)
+		}
+		if message != nil {
 			if !c.st.initiator && h.message != nil && h.tries == 1 {
 				h.rtt = now.sub(h.sentAt)
 			}
@@ -150,20 +154,28 @@ func (c *Conn) respond() {
 }
 
 // workers run responders' handshakes: a bounded number at a time, for a bounded
-// number of waiting messages, in goroutines that exist only while there is work.
+// number of waiting messages, in goroutines that exist only while there is work. Those
+// who have proven their address and those who haven't wait in lines of their own, which
+// are served in turn: neither can crowd the other out.
 type workers struct {
 	limit int
 
 	mu      sync.Mutex
 	running int
-	queue   []*Conn
+	lines   [2][]*Conn // with a token, and without
+	turn    int
 }
 
-// submit queues a connection's message. It reports false if too many wait.
+// submit queues a connection's message. It is called with the connection's lock, and
+// reports false if too many wait.
 func (w *workers) submit(c *Conn) bool {
+	line := 0
+	if h := c.stranger; h != nil && !h.proven {
+		line = 1
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if len(w.queue) >= maxJobs {
+	if len(w.lines[line]) >= maxJobs {
 		return false
 	}
 	if w.running < w.limit {
@@ -174,8 +186,22 @@ func (w *workers) submit(c *Conn) bool {
 		go w.run(c)
 		return true
 	}
-	w.queue = append(w.queue, c)
+	w.lines[line] = append(w.lines[line], c)
 	return true
+}
+
+// next is the connection whose turn it is; nil if none waits. It is called with the lock.
+func (w *workers) next() *Conn {
+	for range w.lines {
+		w.turn = (w.turn + 1) % len(w.lines)
+		if line := &w.lines[w.turn]; len(*line) > 0 {
+			c := (*line)[0]
+			(*line)[0] = nil
+			*line = (*line)[1:]
+			return c
+		}
+	}
+	return nil
 }
 
 func (w *workers) run(c *Conn) {
@@ -183,14 +209,11 @@ func (w *workers) run(c *Conn) {
 	for {
 		c.respond()
 		w.mu.Lock()
-		if len(w.queue) == 0 {
+		if c = w.next(); c == nil {
 			w.running--
 			w.mu.Unlock()
 			return
 		}
-		c = w.queue[0]
-		w.queue[0] = nil
-		w.queue = w.queue[1:]
 		w.mu.Unlock()
 	}
 }

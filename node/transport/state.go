@@ -36,6 +36,7 @@ type state struct {
 	local, peer uint64 // connection IDs
 	random      *rand.Rand
 	check       *internet.Checker
+	count       *counters // of the endpoint
 
 	hs         *handshake // nil once the peer has shown that it has the keys
 	keys       *session.Keys
@@ -87,8 +88,8 @@ type state struct {
 	head        wire.Packet  // scratch
 }
 
-func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker) {
-	c.initiator, c.local, c.check = initiator, local, check
+func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker, count *counters) {
+	c.initiator, c.local, c.check, c.count = initiator, local, check, count
 	c.random = rand.New(rand.NewChaCha8(seed))
 	c.hs = &handshake{offset: -1, deadline: now.add(handshakeLimit)}
 	c.path = path{to: to, proven: initiator, factor: 1}
@@ -130,15 +131,23 @@ func (c *state) receive(now instant, from netip.AddrPort, mark internet.Mark, pa
 	if c.keys == nil {
 		if c.hs != nil && len(c.hs.early) < maxEarly {
 			c.hs.early = append(c.hs.early, earlyPacket{append([]byte(nil), packet...), mark})
+		} else {
+			c.count.early.Add(1)
 		}
 		return false
 	}
 	wasPhase := c.keys.HasPrevious()
 	n, err := c.keys.Open(packet, headSize, p.KeyPhase, p.Number)
-	if err != nil {
-		if errors.Is(err, session.ErrExhausted) {
-			c.close(now, CodeKeys, "keys are exhausted")
-		}
+	switch err {
+	case nil:
+	case session.ErrExhausted:
+		c.close(now, CodeKeys, "keys are exhausted")
+		return false
+	case session.ErrReplayed:
+		c.count.replayed.Add(1)
+		return false
+	default:
+		c.count.forged.Add(1)
 		return false
 	}
 	if !wasPhase && c.keys.HasPrevious() {
@@ -217,6 +226,7 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 		}
 		err = c.segment(now, from)
 		if err == errTooScattered {
+			c.count.scattered.Add(1)
 			return eliciting, false
 		}
 		if err != nil {
@@ -287,6 +297,8 @@ func (c *state) segment(now instant, from netip.AddrPort) error {
 		if len(c.arrived) < maxDatagrams {
 			c.arrived = append(c.arrived, append([]byte(nil), m.Datagram.Bytes...))
 			notify(c.streams.datagramWake)
+		} else {
+			c.count.unread.Add(1)
 		}
 	case wire.SegmentTypeKex:
 		return errors.New("handshake message under keys")

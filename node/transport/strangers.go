@@ -2,6 +2,7 @@ package transport
 
 import (
 	"container/list"
+	"hash/maphash"
 	"net/netip"
 	"sync"
 
@@ -31,14 +32,17 @@ type halfOpen struct {
 type strangers struct {
 	end *Endpoint
 
-	mu    sync.Mutex
-	order list.List // of *halfOpen, the oldest first
-	byKey map[strangerKey]*Conn
-	per   map[netip.Prefix]int
+	mu       sync.Mutex
+	order    list.List // of *halfOpen, the oldest first
+	unproven int       // how many of them
+	byKey    map[strangerKey]*Conn
+	per      map[netip.Prefix]int
+	begun    rateTable // without a token
 }
 
 func (s *strangers) init(e *Endpoint) {
 	s.end, s.byKey, s.per = e, make(map[strangerKey]*Conn), make(map[netip.Prefix]int)
+	s.begun.seed = maphash.MakeSeed()
 }
 
 // known is the run that a stranger has begun without a token, or nil.
@@ -80,6 +84,7 @@ func (s *strangers) admit(io internet.PacketIO, now instant, from netip.AddrPort
 	s.per[half.prefix]++
 	if !proven {
 		s.byKey[half.key] = c
+		s.unproven++
 	}
 	s.mu.Unlock()
 	if !e.conns.add(local, c) {
@@ -95,8 +100,8 @@ func (s *strangers) admit(io internet.PacketIO, now instant, from netip.AddrPort
 	return c.handshakePacket(now, from, len(b), p, k)
 }
 
-// room makes sure that another half-open connection may exist. The oldest goes
-// first, and one whose address isn't proven never displaces one whose is.
+// room makes sure that another half-open connection may exist. Those whose address
+// isn't proven have no more than a share of the places, and go first.
 func (s *strangers) room(now instant, half *halfOpen) bool {
 	if len(s.end.accept) == cap(s.end.accept) {
 		return false // the peer will ask again
@@ -106,17 +111,15 @@ func (s *strangers) room(now instant, half *halfOpen) bool {
 		s.mu.Unlock()
 		return false
 	}
-	if s.order.Len() < maxHalfOpen {
+	if !half.proven && !s.begun.allow(now, half.prefix, runsPerSecond) {
+		s.mu.Unlock()
+		return false
+	}
+	if s.order.Len() < maxHalfOpen && (half.proven || s.unproven < maxUnproven) {
 		s.mu.Unlock()
 		return true
 	}
-	var oldest *halfOpen
-	for at := s.order.Front(); at != nil; at = at.Next() {
-		if h := at.Value.(*halfOpen); !h.proven || half.proven {
-			oldest = h
-			break
-		}
-	}
+	oldest := s.oldest(half.proven)
 	s.mu.Unlock()
 	if oldest == nil {
 		return false
@@ -134,6 +137,19 @@ func (s *strangers) room(now instant, half *halfOpen) bool {
 	return true
 }
 
+// oldest is the one to go: of those who aren't proven, or else of all if any.
+func (s *strangers) oldest(any bool) *halfOpen {
+	for at := s.order.Front(); at != nil && s.unproven > 0; at = at.Next() {
+		if h := at.Value.(*halfOpen); !h.proven {
+			return h
+		}
+	}
+	if at := s.order.Front(); at != nil && any {
+		return at.Value.(*halfOpen)
+	}
+	return nil
+}
+
 // leave takes a connection out of the half-open. It is called with the connection's lock.
 func (s *strangers) leave(c *Conn) {
 	half := c.stranger
@@ -144,6 +160,9 @@ func (s *strangers) leave(c *Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.order.Remove(half.place)
+	if !half.proven {
+		s.unproven--
+	}
 	if s.byKey[half.key] == c {
 		delete(s.byKey, half.key)
 	}

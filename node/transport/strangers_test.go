@@ -57,7 +57,7 @@ func kinds(all [][]byte) map[wire.PacketType][]byte {
 
 // counted is all datagrams that an endpoint dropped, whatever the reason.
 func counted(c Counters) uint64 {
-	return c.Malformed + c.Corrupt + c.Short + c.Unwanted + c.BadToken + c.Full + c.Stale + c.Unknown + c.Forged + c.BadReset
+	return c.Malformed + c.Corrupt + c.Short + c.Unwanted + c.BadToken + c.Full + c.Stale + c.Unknown + c.Forged + c.Replayed + c.Early + c.Crowded + c.BadReset
 }
 
 // hello makes a HELLO.
