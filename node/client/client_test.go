@@ -13,11 +13,13 @@ import (
 
 	"sotto/node/client"
 	"sotto/node/keys"
+	"sotto/node/login/channel"
 	"sotto/node/login/classic"
 )
 
-func TestLoginListAndChat(t *testing.T) {
-	w := newWorld(t)
+func TestLoginListAndChat(t *testing.T) { inBothTiers(t, testLoginListAndChat) }
+
+func testLoginListAndChat(t *testing.T, w *world) {
 	alice := w.enter("Alice")
 	// Names are compared without case, shown as registered.
 	bob := w.enter("bob", func(cfg *client.Config) { cfg.Password = []byte("Bob") })
@@ -50,7 +52,10 @@ func TestLoginListAndChat(t *testing.T) {
 // said to be queued, and arrives when the person comes online; the next one
 // works.
 func TestSendToOfflineUserIsKeptAndArrives(t *testing.T) {
-	w := newWorld(t)
+	inBothTiers(t, testSendToOfflineUserIsKeptAndArrives)
+}
+
+func testSendToOfflineUserIsKeptAndArrives(t *testing.T, w *world) {
 	bob := w.enter("Bob")
 	alice := w.enter("Alice")
 	bob.told(bob.says("Alice", "first"), client.Delivered)
@@ -84,8 +89,9 @@ func TestSendToOfflineUserIsKeptAndArrives(t *testing.T) {
 	}
 }
 
-func TestLongMessage(t *testing.T) {
-	w := newWorld(t)
+func TestLongMessage(t *testing.T) { inBothTiers(t, testLongMessage) }
+
+func testLongMessage(t *testing.T, w *world) {
 	alice, bob := w.enter("Alice"), w.enter("Bob")
 	text := strings.Repeat("a long message ", client.MaxText/15+1)[:client.MaxText]
 	id := alice.says("Bob", text)
@@ -108,39 +114,41 @@ func TestThreeSendAtOnce(t *testing.T) {
 		how  func(*client.Config)
 	}{{"direct", func(*client.Config) {}}, {"by the server", byServer}} {
 		t.Run(way.name, func(t *testing.T) {
-			const n = 10
-			w := newWorld(t)
-			three := []*person{w.enter("Alice", way.how), w.enter("Bob", way.how), w.enter("Charlie", way.how)}
-			for _, from := range three {
-				go func() {
-					for i := range n {
-						for _, to := range three {
-							if to != from {
-								from.Send(t.Context(), to.User(), fmt.Sprintf("%s to %s: %d", from.User(), to.User(), i))
+			inBothTiers(t, func(t *testing.T, w *world) {
+				const n = 10
+				three := []*person{w.enter("Alice", way.how), w.enter("Bob", way.how), w.enter("Charlie", way.how)}
+				for _, from := range three {
+					go func() {
+						for i := range n {
+							for _, to := range three {
+								if to != from {
+									from.Send(t.Context(), to.User(), fmt.Sprintf("%s to %s: %d", from.User(), to.User(), i))
+								}
 							}
 						}
-					}
-				}()
-			}
-			for _, to := range three {
-				got := await(to, "messages", 2*n, func(client.Message) bool { return true })
-				next := map[string]int{}
-				for _, m := range got {
-					if want := fmt.Sprintf("%s to %s: %d", m.From, to.User(), next[m.From]); m.Text != want {
-						t.Errorf("got %q, want %q", m.Text, want)
-					}
-					next[m.From]++
+					}()
 				}
-				await(to, "deliveries", 2*n, func(e client.StateChanged) bool { return e.State == client.Delivered })
-			}
+				for _, to := range three {
+					got := await(to, "messages", 2*n, func(client.Message) bool { return true })
+					next := map[string]int{}
+					for _, m := range got {
+						if want := fmt.Sprintf("%s to %s: %d", m.From, to.User(), next[m.From]); m.Text != want {
+							t.Errorf("got %q, want %q", m.Text, want)
+						}
+						next[m.From]++
+					}
+					await(to, "deliveries", 2*n, func(e client.StateChanged) bool { return e.State == client.Delivered })
+				}
+			})
 		})
 	}
 }
 
 // "The client reconnects by itself": what is sent meanwhile is queued, and
 // goes out when the server is back.
-func TestServerRestarts(t *testing.T) {
-	w := newWorld(t)
+func TestServerRestarts(t *testing.T) { inBothTiers(t, testServerRestarts) }
+
+func testServerRestarts(t *testing.T, w *world) {
 	alice, bob := w.enter("Alice", byServer), w.enter("Bob", byServer)
 	bob.told(bob.says("Alice", "before"), client.Delivered)
 	w.halt()
@@ -161,8 +169,9 @@ func TestServerRestarts(t *testing.T) {
 
 // The outbox is on disk: a message of a run without contact leaves in the next
 // one.
-func TestOutboxOutlivesTheProgram(t *testing.T) {
-	w := newWorld(t)
+func TestOutboxOutlivesTheProgram(t *testing.T) { inBothTiers(t, testOutboxOutlivesTheProgram) }
+
+func testOutboxOutlivesTheProgram(t *testing.T, w *world) {
 	bob := w.enter("Bob", byServer)
 	w.halt()
 	await(bob, "the loss of contact", 1, func(client.Lost) bool { return true })
@@ -183,8 +192,9 @@ func TestOutboxOutlivesTheProgram(t *testing.T) {
 
 // "It may show a message a second time if it was killed between showing it
 // and Shown", and never not at all.
-func TestUnshownMessagesComeAgain(t *testing.T) {
-	w := newWorld(t)
+func TestUnshownMessagesComeAgain(t *testing.T) { inBothTiers(t, testUnshownMessagesComeAgain) }
+
+func testUnshownMessagesComeAgain(t *testing.T, w *world) {
 	alice, err := w.openDeaf("Alice")
 	if err != nil {
 		t.Fatal(err)
@@ -211,8 +221,9 @@ func TestUnshownMessagesComeAgain(t *testing.T) {
 }
 
 // The newest login wins; the older session is told and does not come back.
-func TestSecondLoginReplacesTheFirst(t *testing.T) {
-	w := newWorld(t)
+func TestSecondLoginReplacesTheFirst(t *testing.T) { inBothTiers(t, testSecondLoginReplacesTheFirst) }
+
+func testSecondLoginReplacesTheFirst(t *testing.T, w *world) {
 	first := w.enter("Bob")
 	other := newWorldFolder(t, w)
 	second, err := other.open("Bob", nil)
@@ -235,8 +246,9 @@ func TestSecondLoginReplacesTheFirst(t *testing.T) {
 }
 
 // "A direct conn that cannot be made": after 1.5 s messages go by the server.
-func TestDirectIsBlocked(t *testing.T) {
-	w := newWorld(t)
+func TestDirectIsBlocked(t *testing.T) { inBothTiers(t, testDirectIsBlocked) }
+
+func testDirectIsBlocked(t *testing.T, w *world) {
 	var wall wall
 	alice := w.enter("Alice", wall.around)
 	bob := w.enter("Bob")
@@ -250,8 +262,9 @@ func TestDirectIsBlocked(t *testing.T) {
 
 // A direct conn that dies without a word: what has no receipt goes by the
 // server, in order and once.
-func TestDirectConnDies(t *testing.T) {
-	w := newWorld(t)
+func TestDirectConnDies(t *testing.T) { inBothTiers(t, testDirectConnDies) }
+
+func testDirectConnDies(t *testing.T, w *world) {
 	var wall wall
 	alice := w.enter("Alice", wall.around)
 	bob := w.enter("Bob")
@@ -310,8 +323,9 @@ func (c *walled) WriteTo(b []byte, to net.Addr) (int, error) {
 	return c.PacketConn.WriteTo(b, to)
 }
 
-func TestUnknownUser(t *testing.T) {
-	w := newWorld(t)
+func TestUnknownUser(t *testing.T) { inBothTiers(t, testUnknownUser) }
+
+func testUnknownUser(t *testing.T, w *world) {
 	bob := w.enter("Bob")
 	_, err := bob.Send(t.Context(), "Alcie", "hello")
 	var unknown *client.UnknownUserError
@@ -328,13 +342,14 @@ func TestUnknownUser(t *testing.T) {
 
 // "wrong password ×1 → uniform fail": a wrong password and a user who does not
 // exist give the same error.
-func TestAttack21WrongPassword(t *testing.T) {
-	w := newWorld(t)
+func TestAttack21WrongPassword(t *testing.T) { inBothTiers(t, testAttack21WrongPassword) }
+
+func testAttack21WrongPassword(t *testing.T, w *world) {
 	var texts []string
 	for _, user := range []string{"Bob", "Mallory"} {
 		_, err := w.open(user, func(cfg *client.Config) { cfg.Password = []byte("wrong") })
 		var refused *client.LoginError
-		if !errors.As(err, &refused) || !errors.Is(err, classic.ErrPassword) {
+		if !errors.As(err, &refused) || !errors.Is(err, classic.ErrPassword) && !errors.Is(err, channel.ErrPassword) {
 			t.Fatalf("%s: %v, want a LoginError for the password", user, err)
 		}
 		texts = append(texts, strings.ReplaceAll(err.Error(), user, "NAME"))
@@ -365,9 +380,10 @@ func TestNoServer(t *testing.T) {
 	}
 }
 
-func TestAskServerKey(t *testing.T) {
-	w := newWorld(t)
-	key, from, err := client.AskServerKey(t.Context(), client.Config{Servers: []netip.AddrPort{w.addr}}, true)
+func TestAskServerKey(t *testing.T) { inBothTiers(t, testAskServerKey) }
+
+func testAskServerKey(t *testing.T, w *world) {
+	key, from, err := client.AskServerKey(t.Context(), client.Config{Servers: []netip.AddrPort{w.addr}}, w.host == nil)
 	if err != nil || !key.Equal(w.serverKey()) || from != w.addr {
 		t.Errorf("key %v from %v, %v; want the server's", key, from, err)
 	}
@@ -376,8 +392,9 @@ func TestAskServerKey(t *testing.T) {
 // "clock set −1 day / +1 day on client → no permanent lock-out, no acceptance
 // of expired": only the server's clock counts, and ours may be set while we
 // run.
-func TestAttack68WrongClocks(t *testing.T) {
-	w := newWorld(t)
+func TestAttack68WrongClocks(t *testing.T) { inBothTiers(t, testAttack68WrongClocks) }
+
+func testAttack68WrongClocks(t *testing.T, w *world) {
 	alice := w.enter("Alice", func(cfg *client.Config) {
 		cfg.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
 	})
@@ -393,8 +410,9 @@ func TestAttack68WrongClocks(t *testing.T) {
 }
 
 // Two people who read the same 60 digits have nobody between them.
-func TestCompareAndVerify(t *testing.T) {
-	w := newWorld(t)
+func TestCompareAndVerify(t *testing.T) { inBothTiers(t, testCompareAndVerify) }
+
+func testCompareAndVerify(t *testing.T, w *world) {
 	alice, bob := w.enter("Alice"), w.enter("Bob")
 	hers, err := alice.Compare(t.Context(), "bob")
 	if err != nil {
@@ -422,13 +440,14 @@ func TestCompareAndVerify(t *testing.T) {
 	}
 }
 
-func TestIPv6(t *testing.T) {
+func TestIPv6(t *testing.T) { inBothTiers(t, testIPv6) }
+
+func testIPv6(t *testing.T, w *world) {
 	if c, err := net.ListenPacket("udp6", "[::1]:0"); err != nil {
 		t.Skip("no IPv6 here:", err)
 	} else {
 		c.Close()
 	}
-	w := newWorld(t)
 	w.halt()
 	w.addr = netip.MustParseAddrPort("[::1]:0")
 	w.start()

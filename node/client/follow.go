@@ -22,8 +22,9 @@ type follower struct {
 	profile *profile.Profile
 	now     func() time.Time
 
-	mu sync.Mutex
-	f  *directory.Follower
+	mu    sync.Mutex
+	f     *directory.Follower
+	fresh bool // this profile has never had all of the log: what happened before is no news to it
 }
 
 // A grown is what the log has grown by.
@@ -63,7 +64,7 @@ func newFollower(ctx context.Context, cfg *Config) (*follower, error) {
 		return nil, fmt.Errorf("client: read the log: %w", err)
 	}
 	f := directory.NewFollower(history, directory.Own{User: cfg.User}, cfg.Profile, seen)
-	return &follower{profile: cfg.Profile, now: cfg.Now, f: f}, nil
+	return &follower{profile: cfg.Profile, now: cfg.Now, f: f, fresh: seen.Leaves == 0}, nil
 }
 
 // update runs f, which takes something, and keeps what follows from it.
@@ -78,7 +79,7 @@ func (l *follower) update(ctx context.Context, take func(*directory.Follower) (*
 	if u == nil {
 		return g, nil
 	}
-	stored, err := logUpdate(u)
+	stored, err := logUpdate(u, l.fresh)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
@@ -87,7 +88,10 @@ func (l *follower) update(ctx context.Context, take func(*directory.Follower) (*
 		return nil, err
 	}
 	l.f.Keep(u)
-	g.changes = u.Changes
+	if !l.fresh {
+		g.changes = u.Changes
+	}
+	l.fresh = l.fresh && l.f.Behind()
 	return g, nil
 }
 
@@ -113,8 +117,9 @@ func (l *follower) judge(ctx context.Context, err error) error {
 	return err
 }
 
-// logUpdate is an update as the profile keeps it.
-func logUpdate(u *directory.Update) (s profile.LogUpdate, err error) {
+// logUpdate is an update as the profile keeps it. A fresh profile relies on the last
+// keys of an account, whatever they followed.
+func logUpdate(u *directory.Update, fresh bool) (s profile.LogUpdate, err error) {
 	s = profile.LogUpdate{From: u.From, Hashes: u.Hashes}
 	s.Leaves = u.Seen.Leaves
 	if s.Head, err = u.Seen.Head.MarshalBinary(); err != nil {
@@ -133,7 +138,7 @@ func logUpdate(u *directory.Update) (s profile.LogUpdate, err error) {
 		if stored.Key, err = c.Entry.Body().Account.MarshalBinary(); err != nil {
 			return s, err
 		}
-		if c.Vouched() {
+		if c.Before != nil && (fresh || c.Vouched()) {
 			if stored.Was, err = c.Before.Body().Account.MarshalBinary(); err != nil {
 				return s, err
 			}

@@ -111,8 +111,9 @@ func TestOldMessageGoesByTheServer(t *testing.T) {
 }
 
 // "-relay: nothing directly to other users", nor from them.
-func TestRelayIsForBothDirections(t *testing.T) {
-	w := newWorld(t)
+func TestRelayIsForBothDirections(t *testing.T) { inBothTiers(t, testRelayIsForBothDirections) }
+
+func testRelayIsForBothDirections(t *testing.T, w *world) {
 	bob, alice := w.enter("Bob", byServer), w.enter("Alice")
 	for range 2 {
 		if e := alice.told(alice.says("Bob", "hi"), client.Delivered); e.Direct {
@@ -126,8 +127,9 @@ func TestRelayIsForBothDirections(t *testing.T) {
 
 // What the server holds for somebody is not sent to it again at each start,
 // and told of in one line.
-func TestHeldMessagesAreToldOfOnce(t *testing.T) {
-	w := newWorld(t)
+func TestHeldMessagesAreToldOfOnce(t *testing.T) { inBothTiers(t, testHeldMessagesAreToldOfOnce) }
+
+func testHeldMessagesAreToldOfOnce(t *testing.T, w *world) {
 	bob := w.enter("Bob")
 	for range 3 {
 		bob.told(bob.says("Alice", "waiting"), client.Queued)

@@ -54,14 +54,21 @@ type world struct {
 	dir    string
 	engine *store.Store
 	secret [32]byte
-	key    *keys.Identity // the server's
+	key    *keys.Identity // the server's, in the classic tier
+	host   *keys.Host     // the same in the default tier; nil in the other one
 	users  map[string]*keys.Identity
 	addr   netip.AddrPort
 	stop   context.CancelFunc
 	done   chan error
 }
 
-// newWorld starts a server with the users Alice, Bob, Charlie and Eve, whose
+// inBothTiers runs a test in the classic and in the default tier.
+func inBothTiers(t *testing.T, test func(*testing.T, *world)) {
+	t.Run("classic", func(t *testing.T) { test(t, newWorld(t)) })
+	t.Run("default", func(t *testing.T) { test(t, newDefaultWorld(t)) })
+}
+
+// newWorld starts a server of the classic tier with the users Alice, Bob, Charlie and Eve, whose
 // passwords are their names.
 func newWorld(t testing.TB) *world {
 	t.Helper()
@@ -114,11 +121,11 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	srv, err := server.New(w.t.Context(), server.Config{
-		Engine: w.engine,
-		Keys:   &keys.ServerFile{Identity: w.key, Secret: w.secret},
-		Socket: sock,
-	})
+	cfg := server.Config{Engine: w.engine, Host: w.host, Socket: sock}
+	if w.host == nil {
+		cfg.Keys = &keys.ServerFile{Identity: w.key, Secret: w.secret}
+	}
+	srv, err := server.New(w.t.Context(), cfg)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -159,7 +166,13 @@ type person struct {
 }
 
 // serverKey is what clients know of the server.
-func (w *world) serverKey() *client.ServerKey { return client.NewClassicServerKey(w.key.Public()) }
+func (w *world) serverKey() *client.ServerKey {
+	if w.host == nil {
+		return client.NewClassicServerKey(w.key.Public())
+	}
+	key := w.host.Key()
+	return client.NewServerKey(&key)
+}
 
 // open opens a user's profile and logs in with the name as the password. how
 // may change the way.
@@ -185,6 +198,9 @@ func (w *world) openAs(name string, how func(*client.Config)) (*person, error) {
 		ServerKey: w.serverKey(),
 		Profile:   p,
 		Stretch:   keys.WeakForTests,
+	}
+	if _, err := p.Device(); err == nil {
+		cfg.Password = nil // this device logs in by itself
 	}
 	if how != nil {
 		how(&cfg)

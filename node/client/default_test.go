@@ -1,0 +1,573 @@
+package client_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sotto/node/chat"
+	"sotto/node/client"
+	"sotto/node/client/profile"
+	"sotto/node/directory"
+	"sotto/node/envelope"
+	"sotto/node/keys"
+	"sotto/node/login/channel"
+	"sotto/node/server/ledger"
+	"sotto/node/store"
+	"sotto/wire"
+)
+
+// newDefaultWorld is newWorld in the default tier. The users have no devices yet.
+func newDefaultWorld(t testing.TB) *world {
+	t.Helper()
+	host, err := keys.NewHost(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &world{t: t, dir: t.TempDir(), host: host, addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	w.openStore()
+	for _, name := range []string{"Alice", "Bob", "Charlie", "Eve"} {
+		w.enterAccount(name)
+	}
+	w.start()
+	t.Cleanup(w.close)
+	return w
+}
+
+// enterAccount makes an account without a device, whose password is its name; or
+// resets it, as who runs the server can. The server must not run.
+func (w *world) enterAccount(name string) *keys.Account {
+	w.t.Helper()
+	account, err := keys.NewAccount(rand.Reader)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	registrar, err := channel.NewRegistrar(w.host)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	record, err := registrar.Register(rand.Reader, name, []byte(name), account, now, keys.WeakForTests)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	entry, err := directory.Create(w.host.Realm(), name, account, nil, now)
+	if last := w.last(name); last != nil {
+		entry, err = last.Reset(account, nil, now)
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.enterEntry(entry, record)
+	return account
+}
+
+// last is an account's last entry, or nil.
+func (w *world) last(name string) *directory.Entry {
+	w.t.Helper()
+	book := w.book()
+	if book.Account(name) == nil {
+		return nil
+	}
+	last, err := book.Last(w.t.Context(), name)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return last
+}
+
+func (w *world) book() *ledger.Ledger {
+	w.t.Helper()
+	book, err := ledger.Open(w.t.Context(), w.engine, w.host, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return book
+}
+
+func (w *world) enterEntry(e *directory.Entry, record *wire.AccountRecord) {
+	w.t.Helper()
+	if _, err := w.book().Enter(w.t.Context(), time.Now(), ledger.Change{Entry: e.Bytes(), Record: record}); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// elsewhere is the same server for a person at another machine.
+func (w *world) elsewhere(t *testing.T) *world { return newWorldFolder(t, w) }
+
+// restored replaces the server's state by a copy of it.
+func (w *world) restored(state []byte) {
+	w.t.Helper()
+	w.engine.Close()
+	for _, name := range []string{"state.db", "state.db-wal", "state.db-shm"} {
+		os.Remove(filepath.Join(w.dir, "server", name))
+	}
+	if err := os.WriteFile(filepath.Join(w.dir, "server", "state.db"), state, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+	w.openStore()
+}
+
+func (w *world) copied() []byte {
+	w.t.Helper()
+	var b bytes.Buffer
+	if err := w.engine.Snapshot(w.t.Context(), &b); err != nil {
+		w.t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func (p *person) ends() error {
+	p.t.Helper()
+	return await(p, "the end", 1, func(client.Ended) bool { return true })[0].Why
+}
+
+// "The device file ... 0600", and no password is needed from then on; a wrong one
+// that is given all the same is refused.
+func TestDeviceLogsIn(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	devices, err := bob.Devices(t.Context())
+	if err != nil || len(devices) != 1 || !devices[0].This {
+		t.Fatalf("devices %+v, %v; want this one", devices, err)
+	}
+	path := filepath.Join(w.dir, "clients", "server", "bob", "device.key")
+	if st, err := os.Stat(path); err != nil || st.Mode() != 0o600 {
+		t.Errorf("%v, %v; want mode 0600", st, err)
+	}
+	bob.leave()
+	again := w.enter("Bob", func(cfg *client.Config) { cfg.Password = nil })
+	if now, err := again.Devices(t.Context()); err != nil || len(now) != 1 || now[0].Fingerprint != devices[0].Fingerprint {
+		t.Errorf("devices %+v, %v; want the same one", now, err)
+	}
+	again.leave()
+	if _, err := w.open("Bob", func(cfg *client.Config) { cfg.Password = []byte("wrong") }); !errors.Is(err, channel.ErrPassword) {
+		t.Errorf("a wrong password: %v, want ErrPassword", err)
+	}
+	with := w.enter("Bob", func(cfg *client.Config) { cfg.Password = []byte("Bob") })
+	if now, err := with.Devices(t.Context()); err != nil || len(now) != 1 {
+		t.Errorf("devices %+v, %v; want the same one", now, err)
+	}
+}
+
+// A device was lost. The password on another machine makes another one; contacts
+// are told once, nobody has to accept anything, and both sides go on.
+func TestLostDeviceAndPassword(t *testing.T) {
+	w := newDefaultWorld(t)
+	alice, bob := w.enter("Alice"), w.enter("Bob")
+	bob.told(bob.says("Alice", "to the old device"), client.Delivered)
+	before, err := bob.Compare(t.Context(), "Alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.leave()
+	alice = w.elsewhere(t).enter("Alice")
+	e := await(bob, "the new device", 1, func(client.AccountChanged) bool { return true })[0]
+	if e.User != "Alice" || e.Own || len(e.Added) != 1 || e.Rotated {
+		t.Errorf("%+v, want a device that Alice has added", e)
+	}
+	id := bob.says("Alice", "to the new device")
+	alice.gets("Bob", "to the new device")
+	if e := bob.told(id, client.Delivered); !e.Direct {
+		t.Error("not directly")
+	}
+	alice.told(alice.says("Bob", "got it"), client.Delivered)
+	if after, err := bob.Compare(t.Context(), "Alice"); err != nil || after.Number != before.Number {
+		t.Errorf("the number to compare is another one: %v", err)
+	}
+	if devices, err := alice.Devices(t.Context()); err != nil || len(devices) != 2 {
+		t.Errorf("devices %+v, %v; want two", devices, err)
+	}
+}
+
+// "Letters to an account without devices are sealed to AccountKeys.seal; the first
+// device inherits that seed, so it can open them." A later one does not.
+func TestLetterToAnAccountWithoutDevices(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	id := bob.says("Alice", "before she was ever here")
+	bob.told(id, client.Queued)
+	alice := w.enter("Alice")
+	alice.gets("Bob", "before she was ever here")
+	bob.told(id, client.Delivered)
+	bob.mu.Lock()
+	defer bob.mu.Unlock()
+	for _, e := range bob.events {
+		if e, ok := e.(client.AccountChanged); ok {
+			t.Errorf("told of the first device of an account: %+v", e)
+		}
+	}
+}
+
+// Two devices of one user count their messages each for itself.
+func TestTwoDevicesSend(t *testing.T) {
+	w := newDefaultWorld(t)
+	alice, first := w.enter("Alice"), w.enter("Bob")
+	first.told(first.says("Alice", "from the first"), client.Delivered)
+	second := w.elsewhere(t).enter("Bob")
+	if why := first.ends(); !errors.Is(why, client.ErrReplaced) {
+		t.Errorf("the first ended with %v, want ErrReplaced", why)
+	}
+	second.told(second.says("Alice", "from the second"), client.Delivered)
+	first.leave()
+	first = w.enter("Bob")
+	e := await(first, "the warning", 1, func(client.AccountChanged) bool { return true })[0]
+	if !e.Own || len(e.Added) != 1 {
+		t.Errorf("%+v, want a warning of the second device", e)
+	}
+	first.told(first.says("Alice", "from the first again"), client.Delivered)
+	for _, text := range []string{"from the first", "from the second", "from the first again"} {
+		if m := alice.gets("Bob", text); m.Late {
+			t.Errorf("%q is said to be late", text)
+		}
+	}
+}
+
+// "Two clients shown two trees find out with the first message between them and
+// hold the evidence."
+func TestTwoTrees(t *testing.T) {
+	w := newDefaultWorld(t)
+	alice, bob := w.enter("Alice", byServer), w.enter("Bob", byServer)
+	bob.told(bob.says("Alice", "one tree"), client.Delivered)
+	alice.leave()
+	bob.leave()
+	w.halt()
+
+	// The server is dishonest from now on: it has two states.
+	other := &world{t: t, dir: t.TempDir(), host: w.host, addr: netip.MustParseAddrPort("127.0.0.1:0")}
+	other.openStore()
+	other.restored(w.copied())
+	w.enterAccount("Mallory")
+	other.enterAccount("Trudy")
+	w.start()
+	other.start()
+	t.Cleanup(other.close)
+	at := func(s *world) func(*client.Config) {
+		return func(cfg *client.Config) { cfg.Servers, cfg.Relay = []netip.AddrPort{s.addr}, true }
+	}
+	alice, bob = w.enter("Alice", at(w)), w.enter("Bob", at(other))
+	alice.told(alice.says("Bob", "two trees"), client.Queued)
+
+	// It has to carry the letter over, or they could not talk at all.
+	from, err := w.engine.User(t.Context(), "Bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, _, err := w.engine.Read(t.Context(), from.Mailbox, 0, 10)
+	if err != nil || len(items) != 1 {
+		t.Fatalf("%d items in Bob's mailbox, %v; want one", len(items), err)
+	}
+	for _, item := range items {
+		to, err := other.engine.User(t.Context(), "Bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = other.engine.Do(t.Context(), store.Op{At: time.Now().UnixMilli(), Append: &store.Append{
+			Mailbox: to.Mailbox, From: "Alice", ExpiresMs: uint64(time.Now().Add(time.Hour).UnixMilli()), Body: item.Body,
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	other.halt()
+	other.start() // so that what is in the mailbox is pushed
+
+	why := bob.ends()
+	var alarm *client.DirectoryError
+	var fork *directory.ForkError
+	if !errors.As(why, &alarm) || !errors.As(why, &fork) || alarm.Evidence == "" {
+		t.Fatalf("ended with %v, want the alarm of two logs, and where the evidence is", why)
+	}
+	bob.leave()
+	p, err := profile.Open(profile.Dir(filepath.Join(w.dir, "clients"), "Bob", "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	held, err := p.Evidence(t.Context())
+	if err != nil || len(held) != 1 {
+		t.Fatalf("%d pieces of evidence, %v; want one", len(held), err)
+	}
+	var evidence wire.ForkEvidence
+	if err := evidence.UnmarshalBinary(held[0].Body); err != nil {
+		t.Fatal(err)
+	}
+	if err := directory.CheckEvidence(w.host.Id(), &evidence); err != nil {
+		t.Errorf("the evidence convicts nobody: %v", err)
+	}
+	if bob.count("two trees") != 0 {
+		t.Error("the message was shown")
+	}
+}
+
+// "checkpoint smaller than stored → alarm."
+func TestAttack53ShorterLog(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.enter("Eve").leave()
+	bob := w.enter("Bob")
+	before := w.copied()
+	w.elsewhere(t).enter("Eve") // whose second device makes the log longer
+	await(bob, "the news", 1, func(client.AccountChanged) bool { return true })
+	w.halt()
+	w.restored(before)
+	w.start()
+	why := bob.ends()
+	var alarm *client.DirectoryError
+	if !errors.As(why, &alarm) || !errors.Is(why, directory.ErrRollback) {
+		t.Errorf("ended with %v, want the alarm of a shorter log", why)
+	}
+}
+
+// "DirEntry: prev broken ... → reject + alarm." A server that lets such a leaf into
+// its log can't make clients take it.
+func TestAttack55BrokenEntry(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	w.halt()
+	account, err := keys.NewAccount(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Signed by a key that is not the account's.
+	forged, err := w.last("Alice").AddDevice(account.Signer, wire.Device{Name: "the server's"}, time.Now())
+	if err == nil {
+		t.Fatal("an entry was made that breaks a rule")
+	}
+	forged = w.last("Alice")
+	signed := *forged.Signed()
+	signed.Body.N++
+	signed.Body.Prev = wire.Hash{1}
+	signed.BodyRaw = nil
+	b, err := signed.MarshalBinary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := w.engine.User(t.Context(), "Alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := w.book().Head().Leaves
+	_, err = w.engine.Do(t.Context(), store.Op{At: time.Now().UnixMilli(), Enter: &store.Enter{
+		User: store.PutUser{Name: user.Name, Record: user.Record, Mailbox: user.Mailbox, OldRev: user.Rev}, Leaf: size, Entry: b,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	why := bob.ends()
+	var leaf *directory.LeafError
+	if !errors.As(why, &leaf) {
+		t.Errorf("ended with %v, want the alarm of a broken entry", why)
+	}
+}
+
+// "reset entry for a peer → contacts warned, sends held until confirmed."
+func TestAttack57Reset(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	w.enter("Alice").leave()
+	before, err := bob.Compare(t.Context(), "Alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.halt()
+	account := w.enterAccount("Alice")
+	w.start()
+	e := await(bob, "the alarm", 1, func(client.KeyChanged) bool { return true })[0]
+	if e.User != "Alice" || e.Fingerprint != keys.Fingerprint(account.Id()) {
+		t.Errorf("%+v, want Alice with the new account", e)
+	}
+	var changed *client.KeyChangedError
+	if _, err := bob.Send(t.Context(), "Alice", "a secret"); !errors.As(err, &changed) {
+		t.Fatalf("send: %v, want a KeyChangedError", err)
+	}
+	// Her old device is out; the new password makes another one.
+	alice := w.elsewhere(t).enter("Alice")
+	if _, err := alice.Send(t.Context(), "Bob", "it is me"); err != nil {
+		t.Fatal(err)
+	}
+	bob.refused(1, envelope.ErrSenderKey)
+	after, err := bob.Compare(t.Context(), "Alice")
+	if err != nil || !after.Changed || after.Number == before.Number {
+		t.Errorf("comparison %+v, %v; want another number, of a changed key", after, err)
+	}
+	bob.leave()
+	bob = w.enter("Bob")
+	if _, err := bob.Send(t.Context(), "Alice", "another"); !errors.As(err, &changed) {
+		t.Errorf("after a restart: %v, want a KeyChangedError", err)
+	}
+	if drafts, err := bob.Trust(t.Context(), "Alice", e.Fingerprint[:5]); err != nil || drafts != 2 {
+		t.Errorf("%d drafts, %v; want the two that were kept", drafts, err)
+	}
+	alice.gets("Bob", "a secret")
+	alice.gets("Bob", "another")
+	if mine, err := alice.Compare(t.Context(), "Bob"); err != nil || mine.Number != after.Number {
+		t.Errorf("Alice reads %q, Bob %q (%v)", mine.Number, after.Number, err)
+	}
+}
+
+// Account keys that the old ones vouch for need no question.
+func TestRotatedAccountIsSaidOnce(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.halt()
+	old := w.enterAccount("Alice") // whose keys we know
+	w.start()
+	bob := w.enter("Bob")
+	w.halt()
+	account, err := keys.NewAccount(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotated, err := w.last("Alice").Rotate(old.Signer, account, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.enterEntry(rotated, nil)
+	w.start()
+	e := await(bob, "the news", 1, func(client.AccountChanged) bool { return true })[0]
+	if e.User != "Alice" || !e.Rotated {
+		t.Errorf("%+v, want new keys of Alice", e)
+	}
+	bob.told(bob.says("Alice", "sealed to the new keys"), client.Queued)
+}
+
+// A server's key that the old one signed is followed and said once; clients that
+// run and clients that come find the way.
+func TestServerKeyIsRotated(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob, alice := w.enter("Bob"), w.enter("Alice")
+	pinned := w.serverKey()
+	if err := alice.profile.PinServerKey(t.Context(), pinned.Pin()); err != nil {
+		t.Fatal(err)
+	}
+	alice.leave()
+	w.halt()
+	if err := w.host.Rotate(rand.Reader, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.start()
+	e := await(bob, "the news", 1, func(client.ServerKeyRenewed) bool { return true })[0]
+	if e.Fingerprint != w.serverKey().Fingerprint() || !bob.ServerKey().Equal(w.serverKey()) {
+		t.Errorf("%+v, and the key %v; want %v", e, bob.ServerKey(), w.serverKey())
+	}
+	alice = w.enter("Alice", func(cfg *client.Config) { cfg.ServerKey = pinned })
+	await(alice, "the news", 1, func(client.ServerKeyRenewed) bool { return true })
+	alice.told(alice.says("Bob", "under the new key"), client.Delivered)
+	bob.gets("Alice", "under the new key")
+	if b, err := alice.profile.ServerKey(t.Context()); err != nil || !bytes.Equal(b, w.serverKey().Pin()) {
+		t.Errorf("the profile pins another key, %v", err)
+	}
+	alice.leave()
+	alice = w.enter("Alice")
+	if _, err := alice.List(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key that the old one did not sign stops everything.
+func TestAttack67UnsignedServerKey(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	w.halt()
+	pinned := w.serverKey()
+	other, err := keys.NewHost(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Close()
+	w.host, w.dir = other, t.TempDir()
+	w.openStore()
+	w.enterAccount("Bob")
+	w.start()
+	var changed *client.ServerKeyError
+	if why := bob.ends(); !errors.As(why, &changed) || changed.Shown != w.serverKey().Fingerprint() || changed.Pinned != pinned.Fingerprint() {
+		t.Errorf("ended with %v, want the alarm about the server's key", why)
+	}
+	if _, err := w.open("Bob", func(cfg *client.Config) { cfg.ServerKey = pinned }); !errors.As(err, &changed) {
+		t.Errorf("login: %v, want a ServerKeyError", err)
+	}
+}
+
+// "An invitation carries the pin", makes one account, and the host never sees the
+// password.
+func TestJoin(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	invitation, err := bob.Invite(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	join := func(name string) (*profile.Profile, string, error) {
+		p, err := profile.Open(profile.Dir(filepath.Join(w.dir, "clients"), name, "server"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		cfg := client.Config{
+			User: name, Password: []byte("a long password of " + name), Servers: []netip.AddrPort{w.addr},
+			Profile: p, Stretch: keys.WeakForTests,
+		}
+		if cfg.ServerKey, err = client.FollowServerKey(t.Context(), cfg, w.host.Id()); err != nil {
+			t.Fatal(err)
+		}
+		joined, err := client.Join(t.Context(), cfg, invitation)
+		return p, joined, err
+	}
+	p, _, err := join("alice")
+	var refused *chat.Refusal
+	if !errors.As(err, &refused) || refused.Code != wire.RefusedCodeNameTaken {
+		t.Errorf("a name that is taken: %v", err)
+	}
+	if _, err := p.Device(); !errors.Is(err, profile.ErrNotFound) {
+		t.Errorf("a device was left behind: %v", err)
+	}
+	p.Close()
+	p, name, err := join("Dora")
+	if err != nil || name != "Dora" {
+		t.Fatalf("joined as %q, %v", name, err)
+	}
+	p.Close()
+	dora := w.enter("Dora")
+	bob.told(bob.says("Dora", "welcome"), client.Delivered)
+	dora.gets("Bob", "welcome")
+	dora.told(dora.says("Bob", "thanks"), client.Delivered)
+	dora.leave()
+	// The password works as well.
+	again := w.elsewhere(t).enter("Dora", func(cfg *client.Config) { cfg.Password = []byte("a long password of Dora") })
+	again.leave()
+
+	p, _, err = join("Frank")
+	if err == nil {
+		t.Error("the invitation served twice")
+	}
+	p.Close()
+
+	var other wire.KeyId
+	var changed *client.ServerKeyError
+	_, err = client.FollowServerKey(t.Context(), client.Config{Servers: []netip.AddrPort{w.addr}}, other)
+	if !errors.As(err, &changed) {
+		t.Errorf("another pin: %v, want a ServerKeyError", err)
+	}
+}
+
+// Nothing on disk gives the password or a text away.
+func TestAttack69NoSecretsOnDiskInTheDefaultTier(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	alice := w.enter("Alice")
+	const secret = "the plaintext that nobody else may find"
+	bob.told(bob.says("Alice", secret), client.Delivered)
+	bob.told(bob.says("Eve", secret), client.Queued)
+	alice.leave()
+	bob.leave()
+	for path, b := range readAll(t, w.dir) {
+		if strings.Contains(string(b), secret) {
+			t.Errorf("%s holds the plaintext", path)
+		}
+	}
+}
