@@ -44,7 +44,8 @@ encoder refuses a value that has more bits than the field.
 	enum { hello(0), retry(1), block(16..31), (255) } Type;
 
 An enum is written in as many bytes as its largest value needs; a value in parentheses
-without a name only raises that. @bits(n) gives a width in bits. A range of values may
+without a name only raises that. Of a field "Color c = blue" is a constant, and Color.blue
+says the same. @bits(n) gives a width in bits. A range of values may
 have one name. Unknown values are kept, unless the enum is @closed: then both
 decoder and encoder refuse them.
 
@@ -191,10 +192,9 @@ Names become CamelCase: key_id is KeyId, MAX_SIZE is MaxSize. A field that would
 name of a method gets an underscore behind it.
 
 In every error errors.As finds a *codec.Error, over one of the sentinels of package codec.
-Bytes are read from
-left to right and the first field that is wrong is the one reported, at the byte where it
-begins; for a vector that is its length. A length is checked when it is known what
-it should be, a checksum when the struct is complete.
+Bytes are read from left to right and the first field that is wrong is the one reported,
+at the byte where it begins; for a vector that is its length. A length is checked when it
+is known what it should be, a checksum when the struct is complete.
 
 A decoder that is given the front of a message says how many bytes more it needs at least:
 

@@ -4,8 +4,8 @@
 // captures.txtar has captured or published bytes of each; they decode and encode identically, in generated code and in
 // the interpreter.
 //
-// What the examples leave out: TLS extensions beyond those of a key exchange, NTP extension fields, and the pseudo header
-// of UDP's and TCP's checksums.
+// What the examples leave out: TLS extensions beyond those of a key exchange, NTP extension fields, the pseudo header of
+// UDP's and TCP's checksums, and the CRC of PNG, which is carried and not checked, since it is another than @crc32c.
 package examples
 
 //go:generate go tool wiregen -o . -pkg examples -emit go,fuzz -codecs sotto/gen/examples .
