@@ -486,7 +486,8 @@ func (m *SignedEntry) appendText(b []byte) []byte {
 //	SIZE                  the number of leaves in decimal, at most 2^40
 //	ROOT                  the root in base64
 //
-// with a newline behind each line. The root of the empty tree is SHA-256 of nothing.
+// with a newline behind each line. The root of the empty tree is SHA-256 of nothing. Where a head
+// travels as a note, the name of its key is sotto-log-REALM.
 type TreeHead struct {
 	Leaves uint64 // SIZE
 	Root   Hash

@@ -193,3 +193,25 @@ func testEnterManyProposers(f *fixture) {
 	}
 	checkHashes(f, f.e, entries)
 }
+
+// What a login costs of the store: the hashes for a proof in a log of 10,000 leaves.
+func BenchmarkHashes(b *testing.B) {
+	s := benchStore(b)
+	for leaf := range uint64(10_000) {
+		name := fmt.Sprint("user-", leaf)
+		op := enterOp(name, 0, leaf, "entry of "+name)
+		op.At = 1
+		if _, err := s.Do(ctx, op); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for _, from := range []int64{9_999, 9_900, 5_000, 1} {
+		b.Run(fmt.Sprint("from ", from), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := tlog.ProveTree(10_000, from, s.Hashes(ctx)); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
