@@ -19,8 +19,9 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScript runs whole sessions of real processes, testdata/script/*.txtar.
-// Besides the commands of testscript there are
+// TestScript runs whole sessions of real processes, testdata/script/*.txtar, in
+// both tiers: in the classic one, sotto and sottod are given -classic before all
+// else. Besides the condition [classic] and the commands of testscript there are
 //
 //	demousers [DIR]           what sottod -n does, faster: a state folder with the
 //	                          demo users, by default where sottod looks for it
@@ -43,6 +44,11 @@ import (
 // home of its own, so the state folders are empty.
 func TestScript(t *testing.T) {
 	bin := buildPrograms(t)
+	t.Run("default", func(t *testing.T) { testScripts(t, bin, false) })
+	t.Run("classic", func(t *testing.T) { testScripts(t, withFlag(t, bin, "-classic"), true) })
+}
+
+func testScripts(t *testing.T, bin string, classic bool) {
 	demo := filepath.Join(t.TempDir(), "demo")
 	if out, err := exec.Command(filepath.Join(bin, "sottod"), "-state", demo, "-n").CombinedOutput(); err != nil {
 		t.Fatalf("sottod -n: %v\n%s", err, out)
@@ -57,6 +63,12 @@ func TestScript(t *testing.T) {
 			env.Setenv("TERM", "dumb")
 			env.Values[programsKey{}] = programs{}
 			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "classic" {
+				return classic, nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"demousers":   func(ts *testscript.TestScript, neg bool, args []string) { cmdDemoUsers(ts, args, demo) },
@@ -87,6 +99,20 @@ func buildPrograms(t *testing.T) string {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	return bin
+}
+
+// withFlag returns a folder of programs that are those of another, with a flag
+// before all others.
+func withFlag(t *testing.T, bin, flag string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, name := range []string{"sotto", "sottod"} {
+		script := fmt.Sprintf("#!/bin/sh\nexec '%s' %s \"$@\"\n", filepath.Join(bin, name), flag)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 // scriptPatience is how long a script waits for anything.
@@ -136,8 +162,8 @@ func find(ts *testscript.TestScript, args []string, min int, usage string) *prog
 	return p
 }
 
-// cmdDemoUsers copies the folder that sottod -n made once for all scripts:
-// five RSA keys take seconds.
+// cmdDemoUsers copies the folder that sottod -n made once for all scripts: keys
+// and passwords of five take seconds.
 func cmdDemoUsers(ts *testscript.TestScript, args []string, demo string) {
 	dir := filepath.Join(ts.Getenv("XDG_STATE_HOME"), "sottod")
 	if len(args) > 0 {

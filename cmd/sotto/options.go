@@ -55,7 +55,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.serverState, "server-state", "", "")
 	f.DurationVar(&o.timeout, "timeout", 30*time.Second, "")
 	f.BoolVar(&o.relay, "relay", false, "")
-	f.BoolVar(&o.classic, "classic", true, "")
+	f.BoolVar(&o.classic, "classic", false, "")
 	f.BoolVar(&o.version, "version", false, "")
 	err := f.Parse(args)
 	switch {

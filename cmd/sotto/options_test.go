@@ -11,7 +11,7 @@ import (
 
 // The original's command line is read word for word.
 func TestParse(t *testing.T) {
-	defaults := options{host: "127.0.0.1", port: 5000, classic: true, fd: -1, timeout: 30 * time.Second}
+	defaults := options{host: "127.0.0.1", port: 5000, fd: -1, timeout: 30 * time.Second}
 	with := func(change func(*options)) *options {
 		o := defaults
 		change(&o)

@@ -133,7 +133,7 @@ func run(ctx context.Context, args []string) error {
 	set.StringVar(&o.host, "sip", "127.0.0.1", "")
 	set.StringVar(&o.state, "state", "", "")
 	set.BoolVar(&o.allowDemo, "allow-demo", false, "")
-	set.BoolVar(&o.classic, "classic", true, "")
+	set.BoolVar(&o.classic, "classic", false, "")
 	set.BoolVar(&o.version, "version", false, "")
 	if err := parse(set, args); err != nil {
 		return err

@@ -50,7 +50,7 @@ const tierVariable = "SOTTOD_TEST_TIER"
 //	terminate NAME [CODE]   send SIGTERM and want an exit code, 0 unless said
 //	crash NAME              kill -9
 func TestScript(t *testing.T) {
-	t.Run("default", func(t *testing.T) { testScripts(t, deployment.Default, "-classic=false") })
+	t.Run("default", func(t *testing.T) { testScripts(t, deployment.Default, "") })
 	t.Run("classic", func(t *testing.T) { testScripts(t, deployment.Classic, "-classic") })
 }
 
