@@ -223,7 +223,7 @@ func TestUnknownUsersAndDevices(t *testing.T) {
 		run := w.begin()
 		var m wire.B3
 		mustDecode(t, b3, &m)
-		first, claim, err := run.openB3(&m)
+		first, claim, err := run.openB3(&m, mustEncode(w.t, &m.Head.C1))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -100,7 +100,7 @@ func (w *world) forge(b3 []byte, change func(*wire.B4Box)) []byte {
 	var m wire.B3
 	mustDecode(w.t, b3, &m)
 	run := w.begin()
-	first, claim, err := run.openB3(&m)
+	first, claim, err := run.openB3(&m, mustEncode(w.t, &m.Head.C1))
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -114,7 +114,11 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 		return nil, r.drop(now, ReasonB3)
 	}
 	c1 := &b3.Head.C1.Body
-	if c1.Server != s.id || keys.VerifyEd(labelC1, s.key.Sign, b3.Head.C1.BodyRaw, &b3.Head.C1.Sig) != nil {
+	challenge, err := encode(&b3.Head.C1)
+	if err != nil {
+		return nil, r.drop(now, ReasonUnavailable)
+	}
+	if !s.issued(&b3.Head.C1, challenge) {
 		return nil, r.drop(now, ReasonC1)
 	}
 	if !puzzle.Fresh(now, c1.IssuedMs, c1.LifeS) {
@@ -134,7 +138,7 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 	if k := s.demand.K(now, r.from.Addr()); c1.K < k {
 		return r.askMore(now, k)
 	}
-	first, claim, err := r.openB3(&b3)
+	first, claim, err := r.openB3(&b3, challenge)
 	if err != nil {
 		return nil, r.drop(now, ReasonB3Sealed)
 	}
@@ -155,17 +159,13 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 	return r.answer(now, claim, second, ct2)
 }
 
-// openB3 finds out who claims to log in.
-func (r *Run) openB3(b3 *wire.B3) (*session.First, *wire.B3Box, error) {
+// openB3 finds out who claims to log in. challenge are the bytes of B2.
+func (r *Run) openB3(b3 *wire.B3, challenge []byte) (*session.First, *wire.B3Box, error) {
 	start, err := session.StartFrom(r.server.cfg.Host.Sealer(), &b3.Head.Keys.Ct1)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer start.Clear()
-	challenge, err := encode(&b3.Head.C1)
-	if err != nil {
-		return nil, nil, err
-	}
 	first := start.First(r.conn, challenge, r.server.id, b3.HeadRaw)
 	claim, err := openClaim(first, b3.Box)
 	if err != nil {

@@ -89,6 +89,12 @@ func (s *Server) signC1(c1 *wire.C1) ([]byte, error) {
 	return encode(&wire.B2{Body: *c1, Sig: s.cfg.Host.Signer().Sign(labelC1, body)})
 }
 
+// issued reports whether a challenge is ours.
+func (s *Server) issued(b2 *wire.B2, message []byte) bool {
+	return b2.Body.Server == s.id && (s.challenges.Issued(b2.Body.N1, message) ||
+		keys.VerifyEd(labelC1, s.key.Sign, b2.BodyRaw, &b2.Sig) == nil)
+}
+
 // First answers B1 with the B2 of this slot, and a question for the server's keys with
 // a part of them. Nothing is kept, and nothing signed but once a slot.
 func (s *Server) First(now time.Time, from netip.AddrPort, msg []byte) (Verdict, []byte) {

@@ -1,6 +1,7 @@
 package puzzle
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"sync"
@@ -28,7 +29,13 @@ type Challenges struct {
 
 	mu       sync.Mutex
 	slot     int64
-	messages map[uint8][]byte // by k
+	messages map[uint8][]byte       // by k
+	issued   map[[32]byte]challenge // of the last Life, by n1
+}
+
+type challenge struct {
+	message []byte
+	at      time.Time
 }
 
 // Message returns a message that asks for k solutions.
@@ -37,6 +44,7 @@ func (c *Challenges) Message(now time.Time, k uint8) ([]byte, error) {
 	defer c.mu.Unlock()
 	if s := now.UnixNano() / int64(Slot); s != c.slot || c.messages == nil {
 		c.slot, c.messages = s, make(map[uint8][]byte)
+		c.forget(now)
 	}
 	if b := c.messages[k]; b != nil {
 		return b, nil
@@ -56,7 +64,31 @@ func (c *Challenges) Message(now time.Time, k uint8) ([]byte, error) {
 		return nil, err
 	}
 	c.messages[k] = b
+	c.issued[c1.N1] = challenge{b, now}
 	return b, nil
+}
+
+// forget drops the challenges that nobody can use any more. What remains are those of
+// sixteen slots.
+func (c *Challenges) forget(now time.Time) {
+	if c.issued == nil {
+		c.issued = make(map[[32]byte]challenge)
+	}
+	for n1, old := range c.issued {
+		if age := now.Sub(old.at); age < 0 || age > Life {
+			delete(c.issued, n1)
+		}
+	}
+}
+
+// Issued reports whether a message is one that was made here and may still be of use, for
+// less than its signature's check costs. One of before a restart, or of another server
+// with the same key, is not known here and may be as good.
+func (c *Challenges) Issued(n1 [32]byte, message []byte) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	ours, ok := c.issued[n1]
+	return ok && bytes.Equal(ours.message, message)
 }
 
 // Fresh reports whether something issued then, to live that long, is good now.

@@ -45,6 +45,38 @@ func TestChallengesAreSignedOnceASlot(t *testing.T) {
 	}
 }
 
+// What was issued is known for its life, to the byte.
+func TestIssued(t *testing.T) {
+	c := &Challenges{Random: rand.Reader, Sign: func(c1 *wire.C1) ([]byte, error) { return c1.MarshalBinary() }}
+	b, err := c.Message(testNow, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c1 wire.C1
+	if err := c1.UnmarshalBinary(b); err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Clone(b)
+	changed[len(changed)-1]++
+	if !c.Issued(c1.N1, b) || c.Issued(c1.N1, changed) || c.Issued([32]byte{1}, b) {
+		t.Error("not known, or too much is")
+	}
+	for n := range 1000 {
+		if _, err := c.Message(testNow.Add(time.Duration(n)*Slot), 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(c.issued); n > 17 || c.Issued(c1.N1, b) {
+		t.Errorf("%d challenges are remembered", n)
+	}
+	if _, err := c.Message(testNow, 1); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(c.issued); n != 1 {
+		t.Errorf("%d challenges are remembered by a clock that has gone back", n)
+	}
+}
+
 func TestFresh(t *testing.T) {
 	ms := uint64(testNow.UnixMilli())
 	for _, test := range []struct {
