@@ -58,7 +58,7 @@ func serve(ctx context.Context, o *options) error {
 		}
 	}
 	err = srv.Serve(ctx)
-	log.Info("stopped", "counted", srv.Counters())
+	log.Info("stopped", "counted", srv.Counters(), "packets", srv.Packets())
 	return err
 }
 

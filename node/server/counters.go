@@ -3,6 +3,7 @@ package server
 import (
 	"sync/atomic"
 
+	"sotto/node/transport"
 	"sotto/wire"
 )
 
@@ -49,8 +50,12 @@ func (s *Server) countLogin(reason uint8) { s.counters.logins[reason].Add(1) }
 
 func (s *Server) countRefused(c wire.RefusedCode) { s.counters.refused[c].Add(1) }
 
+// Packets returns what became of the datagrams that were no session's: garbage,
+// forgeries and strangers who went no further.
+func (s *Server) Packets() transport.Counters { return s.endpoint.Counters() }
+
 // Counters returns what was counted since the server was made, by name, and
-// leaves out what never happened. The transport has its own.
+// leaves out what never happened.
 func (s *Server) Counters() map[string]uint64 {
 	m := make(map[string]uint64)
 	set := func(name string, n *atomic.Uint64) {
