@@ -38,7 +38,11 @@ func demo(ctx context.Context, o *options) error {
 		return fmt.Errorf("make a folder for the demo: %w", err)
 	}
 	defer os.RemoveAll(dir)
-	h, err := openHouse(ctx, dir)
+	tier := deployment.Default
+	if o.classic {
+		tier = deployment.Classic
+	}
+	h, err := openHouse(ctx, dir, tier)
 	if err != nil {
 		return err
 	}
@@ -61,12 +65,15 @@ type house struct {
 }
 
 // openHouse makes the keys and starts the server.
-func openHouse(ctx context.Context, dir string) (*house, error) {
-	fmt.Printf("Making five RSA keys of %d bits: the server's and those of %s, %s, %s and %s.\n",
-		keys.Bits, demoNames[0], demoNames[1], demoNames[2], demoNames[3])
+func openHouse(ctx context.Context, dir string, tier deployment.Tier) (*house, error) {
+	what := "keys"
+	if tier == deployment.Classic {
+		what = fmt.Sprintf("RSA keys of %d bits", keys.Bits)
+	}
+	fmt.Printf("Making %s for a server and for %s, %s, %s and %s.\n", what, demoNames[0], demoNames[1], demoNames[2], demoNames[3])
 	begun := time.Now()
 	state := filepath.Join(dir, "sottod")
-	if err := deployment.CreateDemo(ctx, state, deployment.Classic); err != nil {
+	if err := deployment.CreateDemo(ctx, state, tier); err != nil {
 		return nil, fmt.Errorf("make the demo's server: %w", err)
 	}
 	if ctx.Err() != nil {
@@ -74,7 +81,7 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 	}
 	h := &house{dir: dir, done: make(chan error, 1)}
 	var err error
-	if h.state, err = deployment.Open(state, deployment.Classic); err != nil {
+	if h.state, err = deployment.Open(state, tier); err != nil {
 		return nil, fmt.Errorf("open the demo's server: %w", err)
 	}
 	sock, err := net.ListenPacket("udp4", "127.0.0.1:0")
@@ -82,7 +89,9 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 		h.state.Close()
 		return nil, fmt.Errorf("open a UDP socket for the demo's server: %w", err)
 	}
-	h.server, err = server.New(ctx, server.Config{Engine: h.state.Engine, Keys: h.state.Keys.Server, Socket: sock})
+	h.server, err = server.New(ctx, server.Config{
+		Engine: h.state.Engine, Host: h.state.Keys.Host, Keys: h.state.Keys.Server, Socket: sock,
+	})
 	if err != nil {
 		h.state.Close()
 		return nil, fmt.Errorf("start the demo's server: %w", err)
@@ -93,6 +102,15 @@ func openHouse(ctx context.Context, dir string) (*house, error) {
 	go func() { h.done <- h.server.Serve(serving) }()
 	fmt.Printf("Server on udp %s after %.1f s, key %s\n\n", h.addr, time.Since(begun).Seconds(), h.server.Fingerprint())
 	return h, nil
+}
+
+// key is the server's, as its users know it.
+func (h *house) key() *client.ServerKey {
+	if server := h.state.Keys.Server; server != nil {
+		return client.NewClassicServerKey(server.Identity.Public())
+	}
+	key := h.state.Keys.Host.Key()
+	return client.NewServerKey(&key)
 }
 
 func (h *house) close() error {
@@ -118,7 +136,7 @@ func (h *house) enter(ctx context.Context, name, password string, how func(*clie
 		User:      name,
 		Password:  []byte(password),
 		Servers:   []netip.AddrPort{h.addr},
-		ServerKey: client.NewClassicServerKey(h.state.Keys.Server.Identity.Public()),
+		ServerKey: h.key(),
 		Profile:   p,
 	}
 	if how != nil {
@@ -165,7 +183,10 @@ func (h *house) host(ctx context.Context, o *options) error {
 		user:   bob.User(),
 		server: h.addr.String(),
 		how:    "server key from this process",
-		wait:   o.timeout,
+		invite: func(context.Context) (string, error) {
+			return "", fail(exitUsage, "The demo's server ends with you: it invites nobody.")
+		},
+		wait: o.timeout,
 	}
 	return s.run(ctx)
 }

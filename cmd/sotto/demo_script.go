@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sotto/node/client"
+	"sotto/node/login/channel"
 	"sotto/node/login/classic"
 )
 
@@ -170,7 +171,7 @@ func (p *play) wrongPassword(ctx context.Context) error {
 			g.leave()
 			return fmt.Errorf("%s got in with a wrong password", name)
 		}
-		if !errors.Is(err, classic.ErrPassword) {
+		if !errors.Is(err, classic.ErrPassword) && !errors.Is(err, channel.ErrPassword) {
 			return err
 		}
 		line := explain(err, name, p.addr.String()).line
