@@ -39,6 +39,7 @@ import (
 //	interrupt NAME [CODE]     the same by SIGINT
 //	crash NAME                kill -9
 //	capture NAME REGEXP       put the group of REGEXP in the last stderr into $NAME
+//	saved NAME WHO REGEXP     the same of a program's output, or of the last stdout
 //
 // The output of a program is stdout and stderr together. Each script has a
 // home of its own, so the state folders are empty.
@@ -86,6 +87,7 @@ func testScripts(t *testing.T, bin string, classic bool) {
 			"interrupt":   func(ts *testscript.TestScript, neg bool, args []string) { cmdEnd(ts, neg, args, os.Interrupt) },
 			"crash":       cmdCrash,
 			"capture":     cmdCapture,
+			"saved":       cmdSaved,
 		},
 	})
 }
@@ -339,6 +341,25 @@ func cmdCapture(ts *testscript.TestScript, neg bool, args []string) {
 	m := regexp.MustCompile("(?m)" + args[1]).FindStringSubmatch(ts.ReadFile("stderr"))
 	if len(m) != 2 {
 		ts.Fatalf("no %q in the last stderr", args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}
+
+func cmdSaved(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: saved NAME WHO REGEXP")
+	}
+	rx := regexp.MustCompile("(?m)" + args[2])
+	var m []string
+	if args[1] == "stdout" {
+		m = rx.FindStringSubmatch(ts.ReadFile("stdout"))
+	} else {
+		cmdExpect(ts, false, args[1:])
+		out, _ := find(ts, args[1:], 2, "").output()
+		m = rx.FindStringSubmatch(out)
+	}
+	if len(m) != 2 {
+		ts.Fatalf("no %q in what %s said", args[2], args[1])
 	}
 	ts.Setenv(args[0], m[1])
 }
