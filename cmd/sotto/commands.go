@@ -1,7 +1,7 @@
 package main
 
-// A command is one that can stand on the command line or, except for demo and
-// trust-server, at the prompt.
+// A command is one that can stand on the command line or, except for those that need no
+// session, at the prompt.
 type command struct {
 	usage    string
 	min, max int  // arguments; max < 0: any number
@@ -9,21 +9,23 @@ type command struct {
 }
 
 // commandNames are the commands in the order in which help shows them.
-var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "demo", "help", "version"}
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "evidence", "check-evidence", "demo", "help", "version"}
 
 var commands = map[string]command{
-	"":             {"", 0, 0, false},
-	"list":         {"", 0, 0, false},
-	"send":         {"WHO [TEXT...]", 1, -1, false},
-	"verify":       {"WHO [NUMBER...]", 1, -1, false},
-	"trust":        {"WHO DIGITS", 2, -1, false},
-	"trust-server": {"--accept DIGITS", 2, -1, false},
-	"join":         {"[LINK]", 0, 1, true},
-	"invite":       {"", 0, 0, true},
-	"devices":      {"", 0, 0, true},
-	"demo":         {"[script]", 0, 1, false},
-	"help":         {"", 0, -1, false},
-	"version":      {"", 0, 0, false},
+	"":               {"", 0, 0, false},
+	"list":           {"", 0, 0, false},
+	"send":           {"WHO [TEXT...]", 1, -1, false},
+	"verify":         {"WHO [NUMBER...]", 1, -1, false},
+	"trust":          {"WHO DIGITS", 2, -1, false},
+	"trust-server":   {"--accept DIGITS", 2, -1, false},
+	"join":           {"[LINK]", 0, 1, true},
+	"invite":         {"", 0, 0, true},
+	"devices":        {"", 0, 0, true},
+	"evidence":       {"[FILE]", 0, 1, true},
+	"check-evidence": {"FILE", 1, 1, true},
+	"demo":           {"[script]", 0, 1, false},
+	"help":           {"", 0, -1, false},
+	"version":        {"", 0, 0, false},
 }
 
 // promptHelp is the answer to `help` at the prompt.
@@ -50,6 +52,8 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
   sotto [-u NAME] join [LINK]            make an account from an invitation; what is not given is asked for
   sotto -u NAME [flags] invite           print a link with which one person can make an account
   sotto -u NAME [flags] devices          the devices of this account
+  sotto -u NAME [flags] evidence [FILE]  what proves that the server has shown two logs; with FILE: write it there
+  sotto check-evidence FILE              check what somebody else has written so
   sotto demo [script]                    a server and four users on this machine, no set-up: you are Bob.
                                          Without a terminal, or with the word script: a scripted conversation.
 

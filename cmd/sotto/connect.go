@@ -30,6 +30,15 @@ func openProfile(ctx context.Context, o *options) (*connection, error) {
 	if err != nil {
 		return nil, err
 	}
+	p, err := openFolder(o)
+	if err != nil {
+		return nil, err
+	}
+	return &connection{profile: p, servers: servers, name: o.server()}, nil
+}
+
+// openFolder opens the profile alone.
+func openFolder(o *options) (*profile.Profile, error) {
 	root, err := o.stateFolder()
 	if err != nil {
 		return nil, err
@@ -37,10 +46,8 @@ func openProfile(ctx context.Context, o *options) (*connection, error) {
 	p, err := profile.Open(profile.Dir(root, o.user, profileServer(o)))
 	if path := (*fs.PathError)(nil); errors.As(err, &path) {
 		return nil, fail(exitLocked, "Cannot open the profile of %s on %s: %v. Name another folder with -state.", printable(o.user), printable(o.server()), path)
-	} else if err != nil {
-		return nil, err
 	}
-	return &connection{profile: p, servers: servers, name: o.server()}, nil
+	return p, err
 }
 
 // profileServer is the server's name in a profile: the loopback interface has

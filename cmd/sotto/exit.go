@@ -142,7 +142,7 @@ func explain(err error, user, server string) *failure {
 func alarmLine(server string, e *client.DirectoryError) string {
 	s := fmt.Sprintf("STOP. %s contradicts itself about the users' keys: %v. Ask its admin before you go on.", server, e.Why)
 	if e.Evidence != "" {
-		s += " What convicts it is kept in " + e.Evidence + "."
+		s += " What convicts it is kept in " + e.Evidence + "; to see it and to show it to others: sotto evidence."
 	}
 	return s
 }

@@ -36,6 +36,10 @@ func run(args []string) *failure {
 		err = demo(ctx, o)
 	case "join":
 		err = join(ctx, o)
+	case "evidence":
+		err = ownEvidence(ctx, o)
+	case "check-evidence":
+		err = checkEvidence(o.args[0], os.Stdout)
 	default:
 		err = talk(ctx, o)
 	}

@@ -91,7 +91,7 @@ func (o *options) check() error {
 		return nil
 	case c.modern && o.classic:
 		return fail(exitUsage, "sotto: %s is of the default tier: leave -classic out", o.command)
-	case o.user == "" && o.command != "join":
+	case o.user == "" && o.command != "join" && o.command != "check-evidence":
 		return fail(exitUsage, "sotto: say who you are: sotto -u NAME -sip %s -sp %d. To just see it work: sotto demo", o.host, o.port)
 	case o.port < 1 || o.port > 65535:
 		return fail(exitUsage, "sotto: -sp %d is no port: 1 to 65535", o.port)

@@ -130,7 +130,7 @@ func CheckEvidence(pinned wire.KeyId, e *wire.ForkEvidence) error {
 	if _, _, err := keys.Follow(&e.History, pinned); err != nil {
 		return fmt.Errorf("evidence: %w", err)
 	}
-	server := serverKeys(&e.History)
+	server := ServerKeys(&e.History)
 	for _, head := range []*wire.TreeHead{&e.Then, &e.Now} {
 		if err := verifyAny(server, head); err != nil {
 			return fmt.Errorf("evidence: %w", err)

@@ -94,11 +94,11 @@ func NewFollower(history *wire.ServerHistory, own Own, memory Memory, seen Seen)
 
 // SetHistory says that the server has other keys by now.
 func (f *Follower) SetHistory(history *wire.ServerHistory) {
-	f.history, f.keys = *history, serverKeys(history)
+	f.history, f.keys = *history, ServerKeys(history)
 }
 
-// serverKeys gives the keys of a history, the present one first.
-func serverKeys(history *wire.ServerHistory) []wire.ServerKey {
+// ServerKeys gives the keys of a history, the present one first.
+func ServerKeys(history *wire.ServerHistory) []wire.ServerKey {
 	all := []wire.ServerKey{history.First}
 	for i := range history.Rotations {
 		all = append(all, history.Rotations[i].Body.New)
