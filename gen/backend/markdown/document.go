@@ -26,8 +26,10 @@ func Document(p *types.Program, title string) []byte {
 // reading explains the notation once.
 const reading = `All numbers are unsigned and big-endian unless a table says otherwise; bits are counted from the most significant one.
 A diagram shows 32 bits a row. A field whose right edge is open varies in size, and what follows it begins a new row. A
-cell too small for its name shows its initials, or its value if that is constant; the table below names it. Constants,
-lengths and padding are checked by the receiver, and a message with anything left over is refused.
+cell too small for its name shows its initials, or its value if that is constant; the table below names it. A length in
+front of elements counts elements; any other counts bytes, also where they are a run of structs. "The rest" is what the
+fields behind it leave. A varint takes the fewest bytes that hold it. Constants, lengths and padding are checked by the
+receiver, and a message with anything left over is refused. Of what is canonical, no two encodings say the same.
 `
 
 type document struct{ strings.Builder }
@@ -231,10 +233,13 @@ func (d *document) row(f *types.Field, when string) {
 			word = "sent as"
 		}
 		if c.Bytes != nil {
-			note("%s 0x%x.", word, c.Bytes)
+			note("%s %s.", word, spelled(c.Bytes))
 		} else {
 			note("%s %d.", word, c.Number)
 		}
+	}
+	if len(f.Starts) > 0 {
+		note("must begin with %s.", spelled(f.Starts))
 	}
 	if f.Derived != nil {
 		note("= %s.", derived(f.Derived))
@@ -256,6 +261,16 @@ func (d *document) row(f *types.Field, when string) {
 		typ += ", least significant first"
 	}
 	d.printf("| `%s` | %s | %s |\n", f.Name, typ, strings.Join(notes, " "))
+}
+
+// spelled gives bytes that are fixed: as text where they are some, and in hexadecimal.
+func spelled(b []byte) string {
+	for _, c := range b {
+		if c < ' ' || c > '~' || c == '`' || c == '|' {
+			return fmt.Sprintf("0x%x", b)
+		}
+	}
+	return fmt.Sprintf("`%s` (0x%x)", b, b)
 }
 
 func secret(is bool) string {
