@@ -172,7 +172,7 @@ func (m *B2) appendText(b []byte) []byte {
 
 // What the solutions of the puzzle are bound to: bind is the first half of
 // H(channel pow, ChannelBind). keys is H(channel keys, ChannelKeys). So one solution
-// serves one connection and one B3.
+// serves one connection and one B3. B3Head.xs has all k of them, in the order of their index.
 type ChannelBind struct {
 	N1   [32]byte
 	Conn Hash
@@ -472,8 +472,10 @@ func (m *B3Head) appendText(b []byte) []byte {
 // box and looks at the user. Whatever fails is dropped.
 //
 // A server that wants more work than c1 asked for, for this network or for this user's
-// password, answers B3 with another B2 in place of B4, and waits for B3 again. The
-// client makes all of B3 anew then.
+// password, answers B3 with another B2 in place of B4, and waits for B3 again. That B2 and the
+// next B3 are steps of their own and travel in ACCEPTs; conn stays. The client makes all of B3
+// anew then, and t1 is of the new B2. Each B2 of a run asks for more than the one before, and
+// no run has more than four.
 type B3 struct {
 	Head    B3Head
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them
@@ -607,7 +609,7 @@ func (e LoginKind) known() bool {
 
 // A B3Box is a struct of the protocol.
 type B3Box struct {
-	User     string // empty for anonymous
+	User     string // in any case of its letters; empty for anonymous
 	Kind     LoginKind
 	Password PasswordClaim // if Kind is password
 	Device   DeviceClaim   // if Kind is device
@@ -1439,9 +1441,9 @@ func (m *B5Box) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// ke3 is for OPAQUE; sig is by the account's key over ChannelProof, label "enrol". If the log
-// doesn't show the device yet, all that the session may do is to publish an Entry
-// that adds it.
+// ke3 is for OPAQUE; sig is by the account's key over ChannelProof, label "enrol". device is
+// one that the log shows or a new one. If the log doesn't show it yet, all that the session may
+// do is to read the log and publish an Entry that adds it.
 type PasswordProof struct {
 	Ke3    OpaqueKe3
 	Device DeviceKeys
@@ -1740,10 +1742,12 @@ func (e SessionScope) known() bool {
 	return false
 }
 
-// B6 is the first frame on the first stream. proof leads from B5Box.tree_size to head.
+// B6 is the first frame on the first stream. proof leads from B5Box.tree_size to head. A
+// device logs in with the scope full, a password with full or, before the log shows the device,
+// with enrol, an invitation with register; a client takes nothing else.
 type B6 struct {
-	Session [16]byte
-	NowMs   uint64 // the server's clock
+	Session [16]byte // the channel id
+	NowMs   uint64   // the server's clock
 	Scope   SessionScope
 	Head    TreeHead
 	Proof   TreeProof
@@ -2610,13 +2614,10 @@ func (m *PeerB3) appendText(b []byte) []byte {
 
 // How a client learns a server's key. Nothing here is authenticated: the client checks the
 // KeyId that its invitation carries, follows the rotations from the key that it has
-// pinned, or shows the fingerprint to a person. A HistoryAsk is the message of a HELLO, a
-// HistoryShow that of its RETRY. A ServerHistory is longer than what may be answered to a
-// stranger, so it comes in parts of HISTORY_PART bytes, the last one shorter; a client asks for
-// each of them.
-const HistoryPart = 900
-
-// A HistoryAsk is a struct of the protocol.
+// pinned, or shows the fingerprint to a person. A HistoryAsk is step 0 in a HELLO, a
+// HistoryShow step 1 in its RETRY, and nothing follows. A ServerHistory is longer than what may
+// be answered to a stranger, so it comes in parts of HISTORY_PART bytes, the last one shorter; a
+// client asks for each of them. A part that doesn't exist is not answered.
 type HistoryAsk struct {
 	ClientNonce [32]byte
 	Part        uint8 // from 0
@@ -2703,11 +2704,14 @@ func (m *HistoryAsk) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// The length of all parts of a ServerHistory but the last.
+const HistoryPart = 900
+
 // A HistoryShow is a struct of the protocol.
 type HistoryShow struct {
-	ClientNonce [32]byte
+	ClientNonce [32]byte // of the HistoryAsk
 	Part        uint8
-	Parts       uint8
+	Parts       uint8 // how many there are
 	Bytes       []byte
 }
 

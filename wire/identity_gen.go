@@ -16,7 +16,7 @@ const _ = codec.Revision1
 // A VerifyKey is an Ed25519 public key.
 type VerifyKey [32]byte
 
-// A SealingKey is an X-Wing public key, in the form of HPKE.
+// A SealingKey is an X-Wing public key, in the form of HPKE: ML-KEM-768's, then X25519's.
 type SealingKey [1216]byte
 
 // An Encapsulation is what HPKE calls enc: what the holder of the private key needs.
@@ -25,7 +25,8 @@ type Encapsulation [1120]byte
 // An EdSignature is an Ed25519 signature.
 type EdSignature [64]byte
 
-// A Seed is a private key, of either kind: 32 random bytes.
+// A Seed is a private key, of either kind: 32 random bytes. It is the private key of RFC 8032,
+// or X-Wing's decapsulation key, and nothing is derived to get there.
 type Seed [32]byte
 
 // A Realm names a server for its whole life: it is drawn at random when the server is
@@ -632,8 +633,8 @@ func (m *AccountSecrets) appendText(b []byte) []byte {
 }
 
 // A WrappedAccount is an AccountSecrets under the export key of OPAQUE: AES-256-GCM with
-// the key HKDF-Expand(export key, "account key") and the label "account key" and
-// WrappedAccountAad as associated data. That of a user who doesn't exist is HKDF-Expand
+// the key HKDF-Expand(export key, "account key") and, as associated data, the label "account
+// key" and then WrappedAccountAad. That of a user who doesn't exist is HKDF-Expand
 // under the label "decoy account" of HKDF-Extract with HostSecrets.decoy and, as salt,
 // H(decoy name, the name in lower case).
 type WrappedAccount struct {

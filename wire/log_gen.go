@@ -280,7 +280,7 @@ func (m *Entry) appendText(b []byte) []byte {
 // A Device is a struct of the protocol.
 type Device struct {
 	Keys    DeviceKeys
-	SinceMs uint64
+	SinceMs uint64 // the time of the entry that added it
 	Name    string // for people, as its owner calls it
 }
 
@@ -480,11 +480,11 @@ func (m *SignedEntry) appendText(b []byte) []byte {
 }
 
 // A TreeHead is a signed checkpoint in short. sig is the Ed25519 signature by ServerKey.sign of
-// the text, as in golang.org/x/mod/sumdb/note and the checkpoints of C2SP:
+// the text and nothing before it, as in golang.org/x/mod/sumdb/note and the checkpoints of C2SP:
 //
 //	sotto/1 log REALM     the realm in lower case hexadecimal
 //	SIZE                  the number of leaves in decimal, at most 2^40
-//	ROOT                  the root in base64
+//	ROOT                  the root in base64, with padding
 //
 // with a newline behind each line. The root of the empty tree is SHA-256 of nothing. Where a head
 // travels as a note, the name of its key is sotto-log-REALM.

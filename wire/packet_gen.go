@@ -73,8 +73,9 @@ func (e PacketType) known() bool {
 }
 
 // The part that only handshake packets have: they say where answers go, for
-// the peer doesn't know it yet. The token comes in a RETRY and is repeated in
-// every HELLO after it; in an ACCEPT it is empty.
+// the peer doesn't know it yet. source is the sender's own ID and not 0. The token
+// comes in a RETRY and is repeated in every HELLO after it; in a first HELLO and in an
+// ACCEPT it is empty.
 type Origin struct {
 	Source uint64
 	Token  []byte
@@ -158,9 +159,12 @@ func (m *Origin) appendText(b []byte) []byte {
 
 // A packet.
 //
-// The number is the low half of a 64-bit packet number that only grows. In
-// DATA packets the whole number makes the nonce; it is rebuilt from the
-// highest one received. In handshake packets it counts what this end has sent.
+// The number is the low half of a 64-bit packet number that only grows. Each end
+// counts its DATA packets from 0 and may leave numbers out. The whole number makes the
+// nonce: of all numbers with this low half it is the one nearest to the highest
+// received plus one. A DATA packet is dropped if its number came before or is more than
+// 1024 below the highest. Handshake packets have a count of their own, which nobody
+// looks at.
 //
 // The tag of a handshake packet is BLAKE2s-128 over all bytes before it except
 // trailing zeros, under the key "sotto/1 packet" padded with zeros to 32 bytes.

@@ -27,9 +27,10 @@ const Streams = 128
 
 // What a segment is.
 //
-// Handshake packets carry only kex and pad; DATA packets everything but kex.
-// What is not sealed can therefore never end or change a connection. A segment of an unknown type or in the wrong kind of packet makes the
-// whole packet invalid.
+// Handshake packets carry one kex and then perhaps pad; DATA packets everything but
+// kex. What is not sealed can therefore never end or change a connection. A handshake
+// packet with anything else is dropped; a DATA packet with a segment of an unknown type, or
+// one that doesn't decode, closes the connection.
 type SegmentType uint8
 
 // The values of SegmentType.
@@ -271,6 +272,11 @@ func (m *AckRange) appendText(b []byte) []byte {
 // The packet numbers received, newest first. The first range ends with largest
 // and holds run + 1 numbers. delay is the time since largest was received,
 // in units of 8 microseconds.
+//
+// Only DATA packets are acknowledged, and only those are owed it that carry something
+// besides pad, ack, marks and close: at once if ack_now is set or a number is missing
+// before or after theirs, else within 5 ms. Who acknowledges a number that was left out
+// closes the connection by that.
 type AckSegment struct {
 	Largest uint64
 	Delay   uint64
@@ -1115,7 +1121,8 @@ func (m *PathSegment) appendText(b []byte) []byte {
 }
 
 // The ID by which the sender can be found, and the tag that its RESET packets
-// for that ID would carry. It is the ID of the handshake.
+// for that ID would carry. It is the ID of the handshake. Each end sends one as soon as it has
+// the keys, with its params.
 type CidSegment struct {
 	Id    uint64
 	Token [16]byte
@@ -1269,7 +1276,7 @@ func (m *ParamsSegment) appendText(b []byte) []byte {
 }
 
 // A piece of a handshake message. Messages are counted from 0 over both
-// directions; total is the length of the whole message.
+// directions; total is the length of the whole message, and the same in all its pieces.
 type KexSegment struct {
 	Step   uint8
 	Total  uint16
@@ -1379,7 +1386,16 @@ func (m *KexSegment) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// The end of the connection, with the reason of the application.
+// The end of the connection. Codes below 2^32 are the application's. Those of the transport are
+//
+//	2^32        the answer to a close
+//	2^32 + 1    the peer broke a rule of the segments
+//	2^32 + 2    the peer sent more than its credit
+//	2^32 + 3    the keys may not be used any more
+//	2^32 + 4    the peer's endpoint was closed
+//	2^32 + 5    nobody took the connection
+//
+// Who gets a close answers with one. Neither end sends anything else from then on.
 type CloseSegment struct {
 	Code   uint64
 	Reason []byte

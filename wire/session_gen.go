@@ -12,12 +12,18 @@ import (
 // This file needs the first revision of the codec package.
 const _ = codec.Revision1
 
-// Packet protection, and what binds a handshake to a connection.
-//
 // A handshake ends with two traffic secrets of 32 bytes, one for each direction.
 // From each come, by HKDF-Expand with SHA-256 and the info below, a key of
-// AES-256-GCM ("sotto/1 packet key"), an IV of 12 bytes ("sotto/1 packet iv")
-// and the secret that follows at a key update ("sotto/1 packet next").
+// AES-256-GCM of 32 bytes ("sotto/1 packet key"), an IV of 12 bytes ("sotto/1 packet iv")
+// and the secret of 32 bytes that follows at a key update ("sotto/1 packet next").
+//
+// In the first phase key_phase is 0. A sender that has protected 2^20 packets with a key,
+// or used it for an hour, goes on with what comes from the secret that follows, and flips
+// key_phase; but not before the peer has followed the last update and acknowledged a packet of the
+// present phase. A receiver tries a flipped key_phase with the key that follows; if
+// the packet opens, it updates its own direction before it sends anything more, unless
+// that is ahead already. It keeps the old key for packets with lower numbers that were overtaken,
+// for three probe timeouts. No key protects more than 2^24 packets.
 type PacketKeyInfo struct {
 	Label  []byte
 	Length uint16 // bytes wanted
@@ -183,9 +189,8 @@ func (m *PacketNonce) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// SHA-256 over this binds a run of the handshake to the two ends of the
-// connection: both connection IDs and SHA-256 of the first handshake message.
-// label is "sotto/1 conn".
+// "conn", the hash that binds a run of the handshake to its connection, is SHA-256 over
+// this: both connection IDs and SHA-256 of the message of step 0. label is "sotto/1 conn".
 type ConnInput struct {
 	Label     []byte
 	Initiator uint64
