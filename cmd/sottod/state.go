@@ -50,11 +50,16 @@ func stateFailure(attempt, dir string, err error) error {
 	var locked *disk.LockedError
 	var insecure *disk.InsecureError
 	var newer *disk.NewerError
+	var damaged *disk.DamagedError
 	var key *deployment.KeyError
 	var tier *deployment.TierError
 	switch {
 	case errors.Is(err, deployment.ErrNoKeys):
 		return fail(exitState, "Cannot %s: no server key in %s. Run sottod -n first, or name the folder with -state.", attempt, dir)
+	case errors.Is(err, deployment.ErrNoState):
+		return fail(exitState, "Cannot %s: the state.db in %s is gone or empty. Put it back from a backup, or name another folder with -state.", attempt, dir)
+	case errors.As(err, &damaged):
+		return fail(exitState, "Cannot %s: %s is damaged (%s). Put it back from a backup, or name another folder with -state.", attempt, damaged.Path, damaged.Why)
 	case errors.As(err, &tier) && tier.Is == deployment.Classic:
 		return fail(exitUsage, "Cannot %s: %v. Say -classic, or name another folder with -state.", attempt, tier)
 	case errors.As(err, &tier):

@@ -1,9 +1,9 @@
 package server
 
 import (
+	"reflect"
 	"sync/atomic"
 
-	"sotto/node/transport"
 	"sotto/wire"
 )
 
@@ -50,9 +50,18 @@ func (s *Server) countLogin(reason uint8) { s.counters.logins[reason].Add(1) }
 
 func (s *Server) countRefused(c wire.RefusedCode) { s.counters.refused[c].Add(1) }
 
-// Packets returns what became of the datagrams that were no session's: garbage,
-// forgeries and strangers who went no further.
-func (s *Server) Packets() transport.Counters { return s.endpoint.Counters() }
+// Packets returns what became of datagrams, by the names of the transport's
+// Counters, and leaves out what never happened.
+func (s *Server) Packets() map[string]uint64 {
+	m := make(map[string]uint64)
+	c := reflect.ValueOf(s.endpoint.Counters())
+	for field, v := range c.Fields() {
+		if n := v.Uint(); n > 0 {
+			m[field.Name] = n
+		}
+	}
+	return m
+}
 
 // Counters returns what was counted since the server was made, by name, and
 // leaves out what never happened.

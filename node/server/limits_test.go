@@ -316,7 +316,7 @@ func TestAttack06And09FloodOfStrangers(t *testing.T) {
 	}
 	close(stop)
 	<-stopped
-	if c := w.srv.Packets(); c.Begun > 3 || c.Malformed+c.Short+c.Corrupt+c.Unwanted == 0 {
+	if c := w.srv.Packets(); c["Begun"] > 3 || c["Malformed"]+c["Short"]+c["Corrupt"]+c["Unwanted"] == 0 {
 		t.Errorf("the flood began runs of the login, or was not counted: %+v", c)
 	}
 }

@@ -39,6 +39,10 @@ const demoMark = "demo"
 // there.
 var ErrNoKeys = errors.New("no server key")
 
+// ErrNoState says that a folder has a server key, but what the server kept is
+// gone. A new state under the old key would be an alarm to every client.
+var ErrNoState = errors.New("no state beside the server key")
+
 // ErrNoAddress says that the server of a folder has never run.
 var ErrNoAddress = errors.New("the server has not run yet")
 
@@ -56,7 +60,7 @@ type Deployment struct {
 }
 
 // Open opens a deployment of a tier and locks its folder. The errors are
-// ErrNoKeys, a *TierError, those of a key file, and those of store.Open.
+// ErrNoKeys, ErrNoState, a *TierError, those of a key file, and those of store.Open.
 func Open(dir string, tier Tier) (*Deployment, error) {
 	d, err := open(dir)
 	if err != nil {
@@ -71,16 +75,16 @@ func Open(dir string, tier Tier) (*Deployment, error) {
 
 // open opens a deployment of either tier.
 func open(dir string) (*Deployment, error) {
-	if _, err := os.Stat(filepath.Join(dir, keyName)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w in %s", ErrNoKeys, dir)
-	}
-	engine, err := store.Open(dir)
+	k, err := readKeys(dir)
 	if err != nil {
 		return nil, err
 	}
-	k, err := readKeys(dir)
+	// The key was written after the state, which is never empty.
+	if st, err := os.Stat(filepath.Join(dir, stateName)); errors.Is(err, fs.ErrNotExist) || err == nil && st.Size() == 0 {
+		return nil, fmt.Errorf("%w in %s", ErrNoState, dir)
+	}
+	engine, err := store.Open(dir)
 	if err != nil {
-		engine.Close()
 		return nil, err
 	}
 	return &Deployment{Dir: dir, Keys: k, Engine: engine}, nil

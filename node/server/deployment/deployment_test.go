@@ -290,6 +290,33 @@ func TestOpenMakesNothing(t *testing.T) {
 	})
 }
 
+// A key without its state is not given a new one: what the clients have seen of
+// the users' keys would be contradicted.
+func TestKeyWithoutItsState(t *testing.T) {
+	each(t, func(t *testing.T, tier Tier) {
+		dir := filepath.Join(t.TempDir(), "sottod")
+		mustDemo(t, tier, dir)
+		path := filepath.Join(dir, stateName)
+		for name, lose := range map[string]func() error{
+			"empty": func() error { return os.Truncate(path, 0) },
+			"gone":  func() error { return os.Remove(path) },
+		} {
+			if err := lose(); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := Open(dir, tier); !errors.Is(err, ErrNoState) {
+				t.Errorf("%s: Open: %v, want %v", name, err, ErrNoState)
+			}
+			if _, _, err := OpenOrCreate(dir, tier); !errors.Is(err, ErrNoState) {
+				t.Errorf("%s: OpenOrCreate: %v, want %v", name, err, ErrNoState)
+			}
+			if err := os.WriteFile(path, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
 // A state without its key is not given a new one: its users' clients would
 // stop, and its manifest could not be continued.
 func TestStateWithoutItsKey(t *testing.T) {
