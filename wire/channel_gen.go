@@ -26,22 +26,18 @@ func (m *B1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x29)
+	b = append(b, m.ClientNonce[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *B1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B1) encode(b []byte) ([]byte, error) {
-	b = append(b, 0x29)
-	b = append(b, m.ClientNonce[:]...)
 	return b, nil
 }
 
@@ -105,26 +101,22 @@ func (m *B2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "B2", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *B2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B2) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "B2", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -187,25 +179,21 @@ func (m *ChannelBind) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelBind) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ChannelBind) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelBind) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 96)[:len(b)+96]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+96]
 	p := (*[96]byte)(b[len(b)-96:])
 	copy(p[0:32], m.N1[:])
 	copy(p[32:64], m.Conn[:])
 	copy(p[64:96], m.Keys[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ChannelBind) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -264,22 +252,18 @@ func (m *ChannelKeys) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelKeys) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.EPk[:]...)
+	b = append(b, m.Ct1[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ChannelKeys) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelKeys) encode(b []byte) ([]byte, error) {
-	b = append(b, m.EPk[:]...)
-	b = append(b, m.Ct1[:]...)
 	return b, nil
 }
 
@@ -336,27 +320,14 @@ func (m *B3Head) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B3Head) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *B3Head) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B3Head) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x2b)
-	if b, err = m.C1.encode(b); err != nil {
+	if b, err = m.C1.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "B3Head", "c1", len(b)-start)
 	}
-	if b, err = m.Keys.encode(b); err != nil {
+	if b, err = m.Keys.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "B3Head", "keys", len(b)-start)
 	}
 	if len(m.Xs) < 1 {
@@ -367,13 +338,16 @@ func (m *B3Head) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Xs)))
 	for i := range m.Xs {
-		if longer, ok := m.Xs[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Xs[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "B3Head", codec.Index("xs", i), len(b)-start)
-		}
+		b = m.Xs[i].put(b)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *B3Head) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -490,23 +464,10 @@ func (m *B3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *B3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B3) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Head.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "B3", "head", len(b)-start)
 	}
 	if len(m.Box) < 16 {
@@ -517,6 +478,15 @@ func (m *B3) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Box)))
 	b = append(b, m.Box...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *B3) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -662,11 +632,11 @@ func (m *B3Box) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Kind))
 	switch m.Kind {
 	case LoginKindPassword:
-		if b, err = m.Password.encode(b); err != nil {
+		if b, err = m.Password.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B3Box", "password", len(b)-start)
 		}
 	case LoginKindDevice:
-		if b, err = m.Device.encode(b); err != nil {
+		if b, err = m.Device.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B3Box", "device", len(b)-start)
 		}
 	case LoginKindAnonymous:
@@ -787,24 +757,20 @@ func (m *PasswordClaim) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PasswordClaim) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PasswordClaim) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Ke1.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordClaim", "ke1", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PasswordClaim) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Ke1.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PasswordClaim", "ke1", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *PasswordClaim) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -853,21 +819,17 @@ func (m *DeviceClaim) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DeviceClaim) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Device[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *DeviceClaim) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DeviceClaim) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Device[:]...)
 	return b, nil
 }
 
@@ -922,21 +884,8 @@ func (m *B4) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B4) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *B4) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B4) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Ct2[:]...)
 	if len(m.Box) < 16 {
 		return b[:start], codec.Below("B4", "box", len(b)-start, uint64(len(m.Box)), 16)
@@ -946,6 +895,15 @@ func (m *B4) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Box)))
 	b = append(b, m.Box...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *B4) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1040,7 +998,7 @@ func (m *B4Box) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Kind))
 	switch m.Kind {
 	case LoginKindPassword:
-		if b, err = m.Password.encode(b); err != nil {
+		if b, err = m.Password.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B4Box", "password", len(b)-start)
 		}
 	case LoginKindDevice:
@@ -1138,27 +1096,23 @@ func (m *PasswordCredentials) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PasswordCredentials) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PasswordCredentials) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Ke2.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordCredentials", "ke2", len(b)-start)
+	}
+	if b, err = m.Wrapped.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordCredentials", "wrapped", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PasswordCredentials) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Ke2.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PasswordCredentials", "ke2", len(b)-start)
-	}
-	if b, err = m.Wrapped.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PasswordCredentials", "wrapped", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *PasswordCredentials) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1214,21 +1168,8 @@ func (m *B5) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B5) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *B5) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B5) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Box) < 16 {
 		return b[:start], codec.Below("B5", "box", len(b)-start, uint64(len(m.Box)), 16)
 	}
@@ -1237,6 +1178,15 @@ func (m *B5) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Box)))
 	b = append(b, m.Box...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *B5) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1331,15 +1281,15 @@ func (m *B5Box) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Kind))
 	switch m.Kind {
 	case LoginKindPassword:
-		if b, err = m.Password.encode(b); err != nil {
+		if b, err = m.Password.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B5Box", "password", len(b)-start)
 		}
 	case LoginKindDevice:
-		if b, err = m.Device.encode(b); err != nil {
+		if b, err = m.Device.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B5Box", "device", len(b)-start)
 		}
 	case LoginKindAnonymous:
-		if b, err = m.Anonymous.encode(b); err != nil {
+		if b, err = m.Anonymous.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "B5Box", "anonymous", len(b)-start)
 		}
 	default:
@@ -1458,29 +1408,25 @@ func (m *PasswordProof) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PasswordProof) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Ke3.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordProof", "ke3", len(b)-start)
+	}
+	if b, err = m.Device.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordProof", "device", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PasswordProof) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PasswordProof) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Ke3.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PasswordProof", "ke3", len(b)-start)
-	}
-	if b, err = m.Device.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PasswordProof", "device", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -1542,21 +1488,17 @@ func (m *DeviceProof) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DeviceProof) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *DeviceProof) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DeviceProof) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -1609,21 +1551,8 @@ func (m *ChannelProof) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelProof) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ChannelProof) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelProof) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.T3[:]...)
 	b = append(b, m.Device[:]...)
 	if !utf8.ValidString(m.User) {
@@ -1637,6 +1566,15 @@ func (m *ChannelProof) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ChannelProof) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1761,36 +1699,32 @@ func (m *B6) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *B6) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *B6) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *B6) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	if !m.Scope.known() {
 		return b[:start], codec.Unknown("B6", "scope", len(b)-start+25, uint64(m.Scope))
 	}
-	b = slices.Grow(b, 26)[:len(b)+26]
+	b = b[:len(b)+26]
 	p := (*[26]byte)(b[len(b)-26:])
 	p[0] = 0x2e
 	copy(p[1:17], m.Session[:])
 	binary.BigEndian.PutUint64(p[17:25], m.NowMs)
 	p[25] = uint8(m.Scope)
-	if b, err = m.Head.encode(b); err != nil {
+	if b, err = m.Head.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "B6", "head", len(b)-start)
 	}
-	if b, err = m.Proof.encode(b); err != nil {
+	if b, err = m.Proof.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "B6", "proof", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *B6) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1886,26 +1820,22 @@ func (m *ChannelT1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelT1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ChannelT1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelT1) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 128)[:len(b)+128]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+128]
 	p := (*[128]byte)(b[len(b)-128:])
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.Challenge[:])
 	copy(p[64:96], m.Server[:])
 	copy(p[96:128], m.Head[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ChannelT1) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1968,25 +1898,21 @@ func (m *ChannelT2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelT2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ChannelT2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelT2) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 1184)[:len(b)+1184]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+1184]
 	p := (*[1184]byte)(b[len(b)-1184:])
 	copy(p[0:32], m.T1[:])
 	copy(p[32:64], m.B3[:])
 	copy(p[64:1184], m.Ct2[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ChannelT2) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2045,22 +1971,18 @@ func (m *ChannelT3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelT3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.T2[:]...)
+	b = append(b, m.B4[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ChannelT3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelT3) encode(b []byte) ([]byte, error) {
-	b = append(b, m.T2[:]...)
-	b = append(b, m.B4[:]...)
 	return b, nil
 }
 
@@ -2116,22 +2038,18 @@ func (m *ChannelT4) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ChannelT4) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.T3[:]...)
+	b = append(b, m.B5[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ChannelT4) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ChannelT4) encode(b []byte) ([]byte, error) {
-	b = append(b, m.T3[:]...)
-	b = append(b, m.B5[:]...)
 	return b, nil
 }
 
@@ -2191,26 +2109,22 @@ func (m *PeerChallenge) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerChallenge) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerChallenge) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerChallenge) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 97)[:len(b)+97]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+97]
 	p := (*[97]byte)(b[len(b)-97:])
 	p[0] = 0x2f
 	copy(p[1:33], m.Nonce[:])
 	copy(p[33:65], m.Device[:])
 	copy(p[65:97], m.Mac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerChallenge) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2288,22 +2202,9 @@ func (m *PeerChallengeInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerChallengeInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerChallengeInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerChallengeInput) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 128)[:len(b)+128]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+128]
 	p := (*[128]byte)(b[len(b)-128:])
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.P1[:])
@@ -2331,6 +2232,15 @@ func (m *PeerChallengeInput) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Callee)))
 	b = append(b, m.Callee...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerChallengeInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2445,25 +2355,21 @@ func (m *PeerHead) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerHead) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerHead) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x30)
+	if b, err = m.Keys.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PeerHead", "keys", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerHead) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, 0x30)
-	if b, err = m.Keys.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PeerHead", "keys", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *PeerHead) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -2533,23 +2439,10 @@ func (m *PeerB3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerB3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerB3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerB3) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Head.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "PeerB3", "head", len(b)-start)
 	}
 	if len(m.Box) < 16 {
@@ -2560,6 +2453,15 @@ func (m *PeerB3) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Box)))
 	b = append(b, m.Box...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerB3) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2631,25 +2533,21 @@ func (m *HistoryAsk) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HistoryAsk) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HistoryAsk) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HistoryAsk) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 34)[:len(b)+34]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+34]
 	p := (*[34]byte)(b[len(b)-34:])
 	p[0] = 0x31
 	copy(p[1:33], m.ClientNonce[:])
 	p[33] = m.Part
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HistoryAsk) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2723,22 +2621,9 @@ func (m *HistoryShow) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HistoryShow) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HistoryShow) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HistoryShow) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 35)[:len(b)+35]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+35]
 	p := (*[35]byte)(b[len(b)-35:])
 	p[0] = 0x32
 	copy(p[1:33], m.ClientNonce[:])
@@ -2752,6 +2637,15 @@ func (m *HistoryShow) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Bytes)))
 	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HistoryShow) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -32,25 +32,21 @@ func (m *FrameHeader) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *FrameHeader) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *FrameHeader) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *FrameHeader) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Length>>24 != 0 {
 		return b[:start], codec.Above("FrameHeader", "length", len(b)-start, uint64(m.Length), 16777215)
 	}
 	b = append(b, byte(m.Length>>16), byte(m.Length>>8), byte(m.Length))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *FrameHeader) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -137,21 +133,17 @@ func (m *Ipv4) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Ipv4) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Ip[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Ipv4) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Ipv4) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Ip[:]...)
 	return b, nil
 }
 
@@ -202,21 +194,17 @@ func (m *Ipv6) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Ipv6) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Ip[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Ipv6) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Ipv6) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Ip[:]...)
 	return b, nil
 }
 
@@ -300,11 +288,11 @@ func (m *NetAddress) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Family))
 	switch m.Family {
 	case IpFamilyV4:
-		if b, err = m.V4.encode(b); err != nil {
+		if b, err = m.V4.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "NetAddress", "v4", len(b)-start)
 		}
 	case IpFamilyV6:
-		if b, err = m.V6.encode(b); err != nil {
+		if b, err = m.V6.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "NetAddress", "v6", len(b)-start)
 		}
 	default:
@@ -534,23 +522,23 @@ func (m *Request) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case RequestTypeList:
-		if b, err = m.List.encode(b); err != nil {
+		if b, err = m.List.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "list", len(b)-start)
 		}
 	case RequestTypeLocate:
-		if b, err = m.Locate.encode(b); err != nil {
+		if b, err = m.Locate.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "locate", len(b)-start)
 		}
 	case RequestTypeSend:
-		if b, err = m.Send.encode(b); err != nil {
+		if b, err = m.Send.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "send", len(b)-start)
 		}
 	case RequestTypeLogout:
-		if b, err = m.Logout.encode(b); err != nil {
+		if b, err = m.Logout.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "logout", len(b)-start)
 		}
 	case RequestTypeLeaves:
-		if b, err = m.Leaves.encode(b); err != nil {
+		if b, err = m.Leaves.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "leaves", len(b)-start)
 		}
 	case RequestTypePublish:
@@ -558,11 +546,11 @@ func (m *Request) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Request", "publish", len(b)-start)
 		}
 	case RequestTypeInvite:
-		if b, err = m.Invite.encode(b); err != nil {
+		if b, err = m.Invite.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "invite", len(b)-start)
 		}
 	case RequestTypeRegisterStart:
-		if b, err = m.RegisterStart.encode(b); err != nil {
+		if b, err = m.RegisterStart.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "register_start", len(b)-start)
 		}
 	case RequestTypeRegisterFinish:
@@ -711,20 +699,15 @@ func (m *ListRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ListRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ListRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ListRequest) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -764,21 +747,8 @@ func (m *LocateRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LocateRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LocateRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LocateRequest) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("LocateRequest", "name", len(b)-start, codec.ErrUTF8)
 	}
@@ -790,6 +760,15 @@ func (m *LocateRequest) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Name)))
 	b = append(b, m.Name...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LocateRequest) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -854,21 +833,8 @@ func (m *SendRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SendRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SendRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SendRequest) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.To) {
 		return b[:start], codec.Fail("SendRequest", "to", len(b)-start, codec.ErrUTF8)
 	}
@@ -889,6 +855,15 @@ func (m *SendRequest) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SendRequest) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -974,20 +949,15 @@ func (m *LogoutRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LogoutRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *LogoutRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LogoutRequest) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -1027,21 +997,17 @@ func (m *LeavesRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LeavesRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.From)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *LeavesRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LeavesRequest) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.From)
 	return b, nil
 }
 
@@ -1161,20 +1127,15 @@ func (m *InviteRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *InviteRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *InviteRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *InviteRequest) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -1215,21 +1176,8 @@ func (m *RegisterStart) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RegisterStart) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *RegisterStart) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RegisterStart) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("RegisterStart", "user", len(b)-start, codec.ErrUTF8)
 	}
@@ -1242,6 +1190,15 @@ func (m *RegisterStart) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
 	b = append(b, m.Request[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RegisterStart) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1329,7 +1286,7 @@ func (m *RegisterFinish) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	b = append(b, m.Record[:]...)
-	if b, err = m.Wrapped.encode(b); err != nil {
+	if b, err = m.Wrapped.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "RegisterFinish", "wrapped", len(b)-start)
 	}
 	if b, err = m.Entry.encode(b); err != nil {
@@ -1496,7 +1453,7 @@ func (m *Reply) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case ReplyTypeRefused:
-		if b, err = m.Refused.encode(b); err != nil {
+		if b, err = m.Refused.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "refused", len(b)-start)
 		}
 	case ReplyTypeList:
@@ -1508,11 +1465,11 @@ func (m *Reply) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Reply", "locate", len(b)-start)
 		}
 	case ReplyTypeSend:
-		if b, err = m.Send.encode(b); err != nil {
+		if b, err = m.Send.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "send", len(b)-start)
 		}
 	case ReplyTypeLogout:
-		if b, err = m.Logout.encode(b); err != nil {
+		if b, err = m.Logout.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "logout", len(b)-start)
 		}
 	case ReplyTypeLeaves:
@@ -1520,19 +1477,19 @@ func (m *Reply) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Reply", "leaves", len(b)-start)
 		}
 	case ReplyTypePublish:
-		if b, err = m.Publish.encode(b); err != nil {
+		if b, err = m.Publish.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "publish", len(b)-start)
 		}
 	case ReplyTypeInvite:
-		if b, err = m.Invite.encode(b); err != nil {
+		if b, err = m.Invite.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "invite", len(b)-start)
 		}
 	case ReplyTypeRegisterStart:
-		if b, err = m.RegisterStart.encode(b); err != nil {
+		if b, err = m.RegisterStart.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "register_start", len(b)-start)
 		}
 	case ReplyTypeRegisterFinish:
-		if b, err = m.RegisterFinish.encode(b); err != nil {
+		if b, err = m.RegisterFinish.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "register_finish", len(b)-start)
 		}
 	default:
@@ -1735,22 +1692,18 @@ func (m *Refused) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Refused) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, uint8(m.Code))
+	b = binary.BigEndian.AppendUint32(b, m.RetryMs)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Refused) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Refused) encode(b []byte) ([]byte, error) {
-	b = append(b, uint8(m.Code))
-	b = binary.BigEndian.AppendUint32(b, m.RetryMs)
 	return b, nil
 }
 
@@ -1828,7 +1781,7 @@ func (m *ListReply) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0)
 	for i := range m.Users {
-		if b, err = m.Users[i].encode(b); err != nil {
+		if b, err = m.Users[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ListReply", codec.Index("users", i), len(b)-start)
 		}
 	}
@@ -1909,21 +1862,8 @@ func (m *UserState) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *UserState) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *UserState) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *UserState) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("UserState", "name", len(b)-start, codec.ErrUTF8)
 	}
@@ -1939,6 +1879,15 @@ func (m *UserState) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Unknown("UserState", "online", len(b)-start, uint64(m.Online))
 	}
 	b = append(b, uint8(m.Online))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *UserState) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2093,7 +2042,7 @@ func (m *LocateReply) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.State))
 	switch m.State {
 	case OnlineOffline:
-		if b, err = m.Offline.encode(b); err != nil {
+		if b, err = m.Offline.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "LocateReply", "offline", len(b)-start)
 		}
 	case OnlineOnline:
@@ -2208,20 +2157,15 @@ func (m *NotLocated) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NotLocated) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *NotLocated) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NotLocated) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -2404,26 +2348,22 @@ func (m *SendReply) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SendReply) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SendReply) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SendReply) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !m.State.known() {
 		return b[:start], codec.Unknown("SendReply", "state", len(b)-start, uint64(m.State))
 	}
 	b = append(b, uint8(m.State))
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SendReply) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2488,20 +2428,15 @@ func (m *LogoutReply) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LogoutReply) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *LogoutReply) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LogoutReply) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -2565,20 +2500,20 @@ func (m *LeavesReply) MarshalBinary() ([]byte, error) {
 func (m *LeavesReply) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Head.encode(b); err != nil {
+	if b, err = m.Head.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "LeavesReply", "head", len(b)-start)
 	}
-	if b, err = m.Proof.encode(b); err != nil {
+	if b, err = m.Proof.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "LeavesReply", "proof", len(b)-start)
 	}
 	at := len(b)
 	b = append(b, 0, 0, 0)
 	for i := range m.Leaves {
-		if longer, ok := m.Leaves[i].put(b); ok {
-			b = longer
+		if e := &m.Leaves[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Leaves[i].encode(b); err != nil {
+		if b, err = m.Leaves[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "LeavesReply", codec.Index("leaves", i), len(b)-start)
 		}
 	}
@@ -2678,21 +2613,8 @@ func (m *Leaf) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Leaf) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Leaf) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Leaf) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Entry) < 1 {
 		return b[:start], codec.Below("Leaf", "entry", len(b)-start, uint64(len(m.Entry)), 1)
 	}
@@ -2704,15 +2626,23 @@ func (m *Leaf) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *Leaf) put(b []byte) ([]byte, bool) {
-	if len(m.Entry) < 1 || len(m.Entry) > 65535 {
-		return b, false
+// MarshalBinary returns the encoding of m.
+func (m *Leaf) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
+	return b, nil
+}
+
+// fits reports whether put can encode m.
+func (m *Leaf) fits() bool { return len(m.Entry) >= 1 && len(m.Entry) <= 65535 }
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *Leaf) put(b []byte) []byte {
 	b = append(b, byte(len(m.Entry)>>8), byte(len(m.Entry)))
 	b = append(b, m.Entry...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -2745,8 +2675,8 @@ func (m *Leaf) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
-// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
-// inlined in a loop.
+// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in
+// a loop.
 func (m *Leaf) take(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -2782,24 +2712,20 @@ func (m *PublishReply) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PublishReply) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PublishReply) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PublishReply", "head", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PublishReply) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Head.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PublishReply", "head", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *PublishReply) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -2848,24 +2774,20 @@ func (m *InviteReply) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *InviteReply) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *InviteReply) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Invitation.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "InviteReply", "invitation", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *InviteReply) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Invitation.encode(b); err != nil {
-		return b[:start], codec.Within(err, "InviteReply", "invitation", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *InviteReply) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -2914,21 +2836,17 @@ func (m *RegisterStarted) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RegisterStarted) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Response[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *RegisterStarted) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RegisterStarted) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Response[:]...)
 	return b, nil
 }
 
@@ -2979,24 +2897,20 @@ func (m *RegisterFinished) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RegisterFinished) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *RegisterFinished) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "RegisterFinished", "head", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RegisterFinished) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Head.encode(b); err != nil {
-		return b[:start], codec.Within(err, "RegisterFinished", "head", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *RegisterFinished) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -3131,11 +3045,11 @@ func (m *Push) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case PushTypeDeliver:
-		if b, err = m.Deliver.encode(b); err != nil {
+		if b, err = m.Deliver.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "deliver", len(b)-start)
 		}
 	case PushTypeReceipt:
-		if b, err = m.Receipt.encode(b); err != nil {
+		if b, err = m.Receipt.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "receipt", len(b)-start)
 		}
 	case PushTypeIntroduce:
@@ -3143,7 +3057,7 @@ func (m *Push) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Push", "introduce", len(b)-start)
 		}
 	case PushTypePresence:
-		if b, err = m.Presence.encode(b); err != nil {
+		if b, err = m.Presence.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "presence", len(b)-start)
 		}
 	case PushTypeReplaced:
@@ -3151,15 +3065,15 @@ func (m *Push) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Push", "replaced", len(b)-start)
 		}
 	case PushTypeManifest:
-		if b, err = m.Manifest.encode(b); err != nil {
+		if b, err = m.Manifest.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "manifest", len(b)-start)
 		}
 	case PushTypeCaughtUp:
-		if b, err = m.CaughtUp.encode(b); err != nil {
+		if b, err = m.CaughtUp.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "caught_up", len(b)-start)
 		}
 	case PushTypeTree:
-		if b, err = m.Tree.encode(b); err != nil {
+		if b, err = m.Tree.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Push", "tree", len(b)-start)
 		}
 	default:
@@ -3298,21 +3212,8 @@ func (m *Deliver) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Deliver) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Deliver) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Deliver) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	if len(m.Envelope) < 1 {
 		return b[:start], codec.Below("Deliver", "envelope", len(b)-start, uint64(len(m.Envelope)), 1)
@@ -3322,6 +3223,15 @@ func (m *Deliver) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Deliver) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3416,21 +3326,8 @@ func (m *Receipt) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Receipt) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Receipt) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Receipt) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	b = append(b, uint8(m.State))
 	if !utf8.ValidString(m.By) {
@@ -3446,6 +3343,15 @@ func (m *Receipt) encode(b []byte) ([]byte, error) {
 	b = append(b, m.By...)
 	b = append(b, m.Id[:]...)
 	b = binary.BigEndian.AppendUint64(b, m.TimeMs)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Receipt) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3690,21 +3596,8 @@ func (m *Presence) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Presence) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Presence) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Presence) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("Presence", "name", len(b)-start, codec.ErrUTF8)
 	}
@@ -3720,6 +3613,15 @@ func (m *Presence) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Unknown("Presence", "online", len(b)-start, uint64(m.Online))
 	}
 	b = append(b, uint8(m.Online))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Presence) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3876,21 +3778,8 @@ func (m *ManifestPush) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ManifestPush) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ManifestPush) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ManifestPush) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Signed) < 1 {
 		return b[:start], codec.Below("ManifestPush", "signed", len(b)-start, uint64(len(m.Signed)), 1)
 	}
@@ -3899,6 +3788,15 @@ func (m *ManifestPush) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Signed))>>16), byte((len(m.Signed))>>8), byte((len(m.Signed))))
 	b = append(b, m.Signed...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ManifestPush) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3957,20 +3855,15 @@ func (m *CaughtUp) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *CaughtUp) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *CaughtUp) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *CaughtUp) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -4010,24 +3903,20 @@ func (m *TreePush) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TreePush) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *TreePush) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "TreePush", "head", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TreePush) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Head.encode(b); err != nil {
-		return b[:start], codec.Within(err, "TreePush", "head", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *TreePush) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -4132,15 +4021,15 @@ func (m *Signal) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case SignalTypeAck:
-		if b, err = m.Ack.encode(b); err != nil {
+		if b, err = m.Ack.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "ack", len(b)-start)
 		}
 	case SignalTypeRefuse:
-		if b, err = m.Refuse.encode(b); err != nil {
+		if b, err = m.Refuse.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "refuse", len(b)-start)
 		}
 	case SignalTypeRelayOnly:
-		if b, err = m.RelayOnly.encode(b); err != nil {
+		if b, err = m.RelayOnly.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "relay_only", len(b)-start)
 		}
 	default:
@@ -4233,21 +4122,17 @@ func (m *MailboxAck) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *MailboxAck) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.UpTo)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *MailboxAck) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *MailboxAck) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.UpTo)
 	return b, nil
 }
 
@@ -4298,20 +4183,15 @@ func (m *RelayOnly) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RelayOnly) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *RelayOnly) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RelayOnly) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -4353,21 +4233,17 @@ func (m *MailboxRefuse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *MailboxRefuse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *MailboxRefuse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *MailboxRefuse) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	return b, nil
 }
 
@@ -4469,11 +4345,11 @@ func (m *PeerItem) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case PeerItemTypeEnvelope:
-		if b, err = m.Envelope.encode(b); err != nil {
+		if b, err = m.Envelope.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "PeerItem", "envelope", len(b)-start)
 		}
 	case PeerItemTypeReceipt:
-		if b, err = m.Receipt.encode(b); err != nil {
+		if b, err = m.Receipt.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "PeerItem", "receipt", len(b)-start)
 		}
 	default:
@@ -4556,21 +4432,8 @@ func (m *PeerEnvelope) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerEnvelope) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerEnvelope) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerEnvelope) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Envelope) < 1 {
 		return b[:start], codec.Below("PeerEnvelope", "envelope", len(b)-start, uint64(len(m.Envelope)), 1)
 	}
@@ -4579,6 +4442,15 @@ func (m *PeerEnvelope) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Envelope))>>16), byte((len(m.Envelope))>>8), byte((len(m.Envelope))))
 	b = append(b, m.Envelope...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerEnvelope) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -4671,29 +4543,25 @@ func (m *PeerReceipt) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerReceipt) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerReceipt) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerReceipt) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !m.Verdict.known() {
 		return b[:start], codec.Unknown("PeerReceipt", "verdict", len(b)-start+16, uint64(m.Verdict))
 	}
-	b = slices.Grow(b, 25)[:len(b)+25]
+	b = b[:len(b)+25]
 	p := (*[25]byte)(b[len(b)-25:])
 	copy(p[0:16], m.Id[:])
 	p[16] = uint8(m.Verdict)
 	binary.BigEndian.PutUint64(p[17:25], m.TimeMs)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerReceipt) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

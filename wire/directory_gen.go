@@ -67,7 +67,7 @@ func (m *Manifest) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0, 0)
 	for i := range m.Entries {
-		if b, err = m.Entries[i].encode(b); err != nil {
+		if b, err = m.Entries[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Manifest", codec.Index("entries", i), len(b)-start)
 		}
 	}
@@ -190,21 +190,8 @@ func (m *ManifestEntry) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ManifestEntry) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ManifestEntry) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ManifestEntry) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("ManifestEntry", "user", len(b)-start, codec.ErrUTF8)
 	}
@@ -218,6 +205,15 @@ func (m *ManifestEntry) encode(b []byte) ([]byte, error) {
 	b = append(b, m.User...)
 	b = append(b, m.Key[:]...)
 	b = binary.BigEndian.AppendUint64(b, m.SinceMs)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ManifestEntry) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -40,21 +40,8 @@ func (m *EnvelopeHeader) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *EnvelopeHeader) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *EnvelopeHeader) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *EnvelopeHeader) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x1e)
 	if !utf8.ValidString(m.From) {
 		return b[:start], codec.Fail("EnvelopeHeader", "from", len(b)-start, codec.ErrUTF8)
@@ -79,13 +66,22 @@ func (m *EnvelopeHeader) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.To)))
 	b = append(b, m.To...)
-	b = slices.Grow(b, 72)[:len(b)+72]
+	b = b[:len(b)+72]
 	p := (*[72]byte)(b[len(b)-72:])
 	copy(p[0:32], m.ToKey[:])
 	copy(p[32:48], m.Id[:])
 	binary.BigEndian.PutUint64(p[48:56], m.Seq)
 	binary.BigEndian.PutUint64(p[56:64], m.SentMs)
 	binary.BigEndian.PutUint64(p[64:72], m.ManifestVersion)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *EnvelopeHeader) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -233,23 +229,10 @@ func (m *EnvelopeBody) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *EnvelopeBody) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *EnvelopeBody) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *EnvelopeBody) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Header.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Header.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "EnvelopeBody", "header", len(b)-start)
 	}
 	b = append(b, m.Ek[:]...)
@@ -261,6 +244,15 @@ func (m *EnvelopeBody) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Ct))>>16), byte((len(m.Ct))>>8), byte((len(m.Ct))))
 	b = append(b, m.Ct...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *EnvelopeBody) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -336,26 +328,22 @@ func (m *Envelope) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Envelope) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Envelope", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Envelope) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Envelope) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "Envelope", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -415,26 +403,22 @@ func (m *EnvelopeAad) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *EnvelopeAad) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Header.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "EnvelopeAad", "header", len(b)-start)
+	}
+	b = append(b, m.Ek[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *EnvelopeAad) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *EnvelopeAad) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Header.encode(b); err != nil {
-		return b[:start], codec.Within(err, "EnvelopeAad", "header", len(b)-start)
-	}
-	b = append(b, m.Ek[:]...)
 	return b, nil
 }
 
@@ -491,21 +475,8 @@ func (m *EnvelopeText) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *EnvelopeText) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *EnvelopeText) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *EnvelopeText) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x1f)
 	if !utf8.ValidString(m.Text) {
 		return b[:start], codec.Fail("EnvelopeText", "text", len(b)-start, codec.ErrUTF8)
@@ -516,6 +487,15 @@ func (m *EnvelopeText) encode(b []byte) ([]byte, error) {
 	b = append(b, byte((len(m.Text))>>16), byte((len(m.Text))>>8), byte((len(m.Text))))
 	b = append(b, m.Text...)
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *EnvelopeText) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -602,22 +582,8 @@ func (m *SeqWindow) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SeqWindow) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SeqWindow) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SeqWindow) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x1)
 	b = binary.BigEndian.AppendUint64(b, m.Floor)
 	if len(m.Seen) > 64 {
@@ -625,26 +591,23 @@ func (m *SeqWindow) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Seen)))
 	for i := range m.Seen {
-		if longer, ok := m.Seen[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Seen[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "SeqWindow", codec.Index("seen", i), len(b)-start)
-		}
+		b = m.Seen[i].put(b)
 	}
 	if len(m.Recent) > 128 {
 		return b[:start], codec.Above("SeqWindow", "recent", len(b)-start, uint64(len(m.Recent)), 128)
 	}
 	b = append(b, uint8(len(m.Recent)))
 	for i := range m.Recent {
-		if longer, ok := m.Recent[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Recent[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "SeqWindow", codec.Index("recent", i), len(b)-start)
-		}
+		b = m.Recent[i].put(b)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SeqWindow) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -766,30 +729,25 @@ func (m *SeqRange) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SeqRange) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.Start)
+	b = binary.BigEndian.AppendUint64(b, m.End)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SeqRange) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SeqRange) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.Start)
-	b = binary.BigEndian.AppendUint64(b, m.End)
-	return b, nil
-}
-
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *SeqRange) put(b []byte) ([]byte, bool) {
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *SeqRange) put(b []byte) []byte {
 	b = append(b, byte(m.Start>>56), byte(m.Start>>48), byte(m.Start>>40), byte(m.Start>>32), byte(m.Start>>24), byte(m.Start>>16), byte(m.Start>>8), byte(m.Start), byte(m.End>>56), byte(m.End>>48), byte(m.End>>40), byte(m.End>>32), byte(m.End>>24), byte(m.End>>16), byte(m.End>>8), byte(m.End))
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -844,31 +802,26 @@ func (m *SeqId) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SeqId) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	b = append(b, m.Id[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SeqId) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SeqId) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.Seq)
-	b = append(b, m.Id[:]...)
-	return b, nil
-}
-
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *SeqId) put(b []byte) ([]byte, bool) {
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *SeqId) put(b []byte) []byte {
 	b = append(b, byte(m.Seq>>56), byte(m.Seq>>48), byte(m.Seq>>40), byte(m.Seq>>32), byte(m.Seq>>24), byte(m.Seq>>16), byte(m.Seq>>8), byte(m.Seq))
 	b = append(b, m.Id[:]...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.

@@ -48,25 +48,21 @@ func (m *ServerKey) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ServerKey) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ServerKey) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ServerKey) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 1264)[:len(b)+1264]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+1264]
 	p := (*[1264]byte)(b[len(b)-1264:])
 	copy(p[0:16], m.Realm[:])
 	copy(p[16:48], m.Sign[:])
 	copy(p[48:1264], m.Seal[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ServerKey) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -127,28 +123,24 @@ func (m *RotationBody) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RotationBody) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x33)
+	b = append(b, m.Old[:]...)
+	if b, err = m.New.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "RotationBody", "new", len(b)-start)
+	}
+	b = binary.BigEndian.AppendUint64(b, m.SinceMs)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *RotationBody) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RotationBody) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, 0x33)
-	b = append(b, m.Old[:]...)
-	if b, err = m.New.encode(b); err != nil {
-		return b[:start], codec.Within(err, "RotationBody", "new", len(b)-start)
-	}
-	b = binary.BigEndian.AppendUint64(b, m.SinceMs)
 	return b, nil
 }
 
@@ -229,27 +221,23 @@ func (m *KeyRotation) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *KeyRotation) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *KeyRotation) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *KeyRotation) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Body.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "KeyRotation", "body", len(b)-start)
 	}
 	b = append(b, m.SigOld[:]...)
 	b = append(b, m.SigNew[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *KeyRotation) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -327,23 +315,10 @@ func (m *ServerHistory) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ServerHistory) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ServerHistory) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ServerHistory) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.First.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.First.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "ServerHistory", "first", len(b)-start)
 	}
 	if 1433*len(m.Rotations) > 65535 {
@@ -351,9 +326,18 @@ func (m *ServerHistory) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(1433*len(m.Rotations)))
 	for i := range m.Rotations {
-		if b, err = m.Rotations[i].encode(b); err != nil {
+		if b, err = m.Rotations[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ServerHistory", codec.Index("rotations", i), len(b)-start)
 		}
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ServerHistory) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -433,22 +417,18 @@ func (m *DeviceKeys) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DeviceKeys) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Sign[:]...)
+	b = append(b, m.Seal[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *DeviceKeys) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DeviceKeys) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Sign[:]...)
-	b = append(b, m.Seal[:]...)
 	return b, nil
 }
 
@@ -506,22 +486,18 @@ func (m *AccountKeys) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *AccountKeys) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Sign[:]...)
+	b = append(b, m.Seal[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *AccountKeys) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *AccountKeys) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Sign[:]...)
-	b = append(b, m.Seal[:]...)
 	return b, nil
 }
 
@@ -577,22 +553,18 @@ func (m *AccountSecrets) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *AccountSecrets) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Sign[:]...)
+	b = append(b, m.Seal[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *AccountSecrets) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *AccountSecrets) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Sign[:]...)
-	b = append(b, m.Seal[:]...)
 	return b, nil
 }
 
@@ -650,22 +622,18 @@ func (m *WrappedAccount) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WrappedAccount) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Iv[:]...)
+	b = append(b, m.Ct[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *WrappedAccount) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WrappedAccount) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Iv[:]...)
-	b = append(b, m.Ct[:]...)
 	return b, nil
 }
 
@@ -721,21 +689,8 @@ func (m *WrappedAccountAad) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WrappedAccountAad) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WrappedAccountAad) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WrappedAccountAad) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Realm[:]...)
 	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("WrappedAccountAad", "user", len(b)-start, codec.ErrUTF8)
@@ -748,6 +703,15 @@ func (m *WrappedAccountAad) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WrappedAccountAad) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -820,22 +784,9 @@ func (m *AccountRecord) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *AccountRecord) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *AccountRecord) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *AccountRecord) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x36)
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("AccountRecord", "name", len(b)-start, codec.ErrUTF8)
@@ -849,10 +800,19 @@ func (m *AccountRecord) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.Name)))
 	b = append(b, m.Name...)
 	b = append(b, m.Record[:]...)
-	if b, err = m.Wrapped.encode(b); err != nil {
+	if b, err = m.Wrapped.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "AccountRecord", "wrapped", len(b)-start)
 	}
 	b = binary.BigEndian.AppendUint64(b, m.SinceMs)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *AccountRecord) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -962,23 +922,10 @@ func (m *HostSecrets) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HostSecrets) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HostSecrets) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HostSecrets) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	b = slices.Grow(b, 209)[:len(b)+209]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+209]
 	p := (*[209]byte)(b[len(b)-209:])
 	p[0] = 0x34
 	copy(p[1:17], m.Realm[:])
@@ -992,14 +939,23 @@ func (m *HostSecrets) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(1433*len(m.Rotations)))
 	for i := range m.Rotations {
-		if b, err = m.Rotations[i].encode(b); err != nil {
+		if b, err = m.Rotations[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HostSecrets", codec.Index("rotations", i), len(b)-start)
 		}
 	}
-	if b, err = m.First.encode(b); err != nil {
+	if b, err = m.First.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "HostSecrets", "first", len(b)-start)
 	}
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HostSecrets) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1142,21 +1098,8 @@ func (m *DeviceSecrets) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DeviceSecrets) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DeviceSecrets) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DeviceSecrets) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x35)
 	b = append(b, m.Realm[:]...)
 	if !utf8.ValidString(m.User) {
@@ -1170,7 +1113,7 @@ func (m *DeviceSecrets) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
-	b = slices.Grow(b, 97)[:len(b)+97]
+	b = b[:len(b)+97]
 	p := (*[97]byte)(b[len(b)-97:])
 	copy(p[0:32], m.Account[:])
 	copy(p[32:64], m.Sign[:])
@@ -1180,6 +1123,15 @@ func (m *DeviceSecrets) encode(b []byte) ([]byte, error) {
 		b = append(b, m.Inherited[:]...)
 	}
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DeviceSecrets) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1323,25 +1275,21 @@ func (m *Invitation) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Invitation) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Invitation) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Invitation) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 32)[:len(b)+32]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+32]
 	p := (*[32]byte)(b[len(b)-32:])
 	binary.BigEndian.PutUint64(p[0:8], m.ExpiresMs)
 	copy(p[8:16], m.Id[:])
 	copy(p[16:32], m.Mac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Invitation) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1401,25 +1349,21 @@ func (m *InvitationInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *InvitationInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *InvitationInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *InvitationInput) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 32)[:len(b)+32]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+32]
 	p := (*[32]byte)(b[len(b)-32:])
 	copy(p[0:16], m.Realm[:])
 	binary.BigEndian.PutUint64(p[16:24], m.ExpiresMs)
 	copy(p[24:32], m.Id[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *InvitationInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

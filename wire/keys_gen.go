@@ -41,21 +41,8 @@ func (m *Sealed) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Sealed) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Sealed) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Sealed) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Ek[:]...)
 	if len(m.Ct) < 80 {
 		return b[:start], codec.Below("Sealed", "ct", len(b)-start, uint64(len(m.Ct)), 80)
@@ -65,6 +52,15 @@ func (m *Sealed) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Ct)))
 	b = append(b, m.Ct...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Sealed) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -129,22 +125,18 @@ func (m *SealKey) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SealKey) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Key[:]...)
+	b = append(b, m.Iv[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SealKey) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SealKey) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Key[:]...)
-	b = append(b, m.Iv[:]...)
 	return b, nil
 }
 
@@ -198,22 +190,18 @@ func (m *SealedAad) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SealedAad) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.To[:]...)
+	b = append(b, m.Ek[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SealedAad) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SealedAad) encode(b []byte) ([]byte, error) {
-	b = append(b, m.To[:]...)
-	b = append(b, m.Ek[:]...)
 	return b, nil
 }
 
@@ -275,22 +263,9 @@ func (m *PrivateKey) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PrivateKey) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PrivateKey) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PrivateKey) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 1153)[:len(b)+1153]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+1153]
 	p := (*[1153]byte)(b[len(b)-1153:])
 	p[0] = 0x18
 	copy(p[1:385], m.Modulus[:])
@@ -298,6 +273,15 @@ func (m *PrivateKey) encode(b []byte) ([]byte, error) {
 	copy(p[577:769], m.Q[:])
 	copy(p[769:1153], m.D[:])
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 2048))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PrivateKey) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -386,21 +370,8 @@ func (m *SafetyInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SafetyInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SafetyInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SafetyInput) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Key[:]...)
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("SafetyInput", "name", len(b)-start, codec.ErrUTF8)
@@ -413,6 +384,15 @@ func (m *SafetyInput) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Name)))
 	b = append(b, m.Name...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SafetyInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -481,21 +461,8 @@ func (m *Digits) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Digits) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Digits) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Digits) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	for i := range m.Groups {
 		if m.Groups[i]>>40 != 0 {
 			return b[:start], codec.Above("Digits", codec.Index("groups", i), len(b)-start, uint64(m.Groups[i]), 1099511627775)
@@ -505,6 +472,15 @@ func (m *Digits) encode(b []byte) ([]byte, error) {
 		b = append(b, byte(m.Groups[i]>>32), byte(m.Groups[i]>>24), byte(m.Groups[i]>>16), byte(m.Groups[i]>>8), byte(m.Groups[i]))
 	}
 	b = append(b, m.Rest[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Digits) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -700,7 +676,7 @@ func (m *KeyFile) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "KeyFile", "server", len(b)-start)
 		}
 	case KeyFileKindServerPublic:
-		if b, err = m.ServerPublic.encode(b); err != nil {
+		if b, err = m.ServerPublic.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "KeyFile", "server_public", len(b)-start)
 		}
 	case KeyFileKindHost:
@@ -708,7 +684,7 @@ func (m *KeyFile) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "KeyFile", "host", len(b)-start)
 		}
 	case KeyFileKindHostPublic:
-		if b, err = m.HostPublic.encode(b); err != nil {
+		if b, err = m.HostPublic.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "KeyFile", "host_public", len(b)-start)
 		}
 	case KeyFileKindDevice:
@@ -885,11 +861,11 @@ func (m *ServerKeyFile) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Box))
 	switch m.Box {
 	case BoxKindOpen:
-		if b, err = m.Open.encode(b); err != nil {
+		if b, err = m.Open.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ServerKeyFile", "open", len(b)-start)
 		}
 	case BoxKindPassphrase:
-		if b, err = m.Passphrase.encode(b); err != nil {
+		if b, err = m.Passphrase.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ServerKeyFile", "passphrase", len(b)-start)
 		}
 	default:
@@ -1013,11 +989,11 @@ func (m *HostKeyFile) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Box))
 	switch m.Box {
 	case BoxKindOpen:
-		if b, err = m.Open.encode(b); err != nil {
+		if b, err = m.Open.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HostKeyFile", "open", len(b)-start)
 		}
 	case BoxKindPassphrase:
-		if b, err = m.Passphrase.encode(b); err != nil {
+		if b, err = m.Passphrase.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HostKeyFile", "passphrase", len(b)-start)
 		}
 	default:
@@ -1141,11 +1117,11 @@ func (m *DeviceKeyFile) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Box))
 	switch m.Box {
 	case BoxKindOpen:
-		if b, err = m.Open.encode(b); err != nil {
+		if b, err = m.Open.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DeviceKeyFile", "open", len(b)-start)
 		}
 	case BoxKindPassphrase:
-		if b, err = m.Passphrase.encode(b); err != nil {
+		if b, err = m.Passphrase.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DeviceKeyFile", "passphrase", len(b)-start)
 		}
 	default:
@@ -1241,28 +1217,24 @@ func (m *ServerSecrets) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ServerSecrets) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x19)
+	b = append(b, m.Secret[:]...)
+	if b, err = m.Key.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "ServerSecrets", "key", len(b)-start)
+	}
+	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ServerSecrets) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ServerSecrets) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, 0x19)
-	b = append(b, m.Secret[:]...)
-	if b, err = m.Key.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ServerSecrets", "key", len(b)-start)
-	}
-	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
 	return b, nil
 }
 
@@ -1344,21 +1316,8 @@ func (m *PassphraseBox) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PassphraseBox) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PassphraseBox) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PassphraseBox) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Salt[:]...)
 	b = append(b, m.Iv[:]...)
 	if len(m.Ct) < 16 {
@@ -1369,6 +1328,15 @@ func (m *PassphraseBox) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Ct)))
 	b = append(b, m.Ct...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PassphraseBox) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1449,21 +1417,17 @@ func (m *PublicKeyFile) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PublicKeyFile) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Modulus[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PublicKeyFile) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PublicKeyFile) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Modulus[:]...)
 	return b, nil
 }
 

@@ -120,7 +120,7 @@ func (m *Entry) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint32(p[0:4], m.N)
 	copy(p[4:36], m.Prev[:])
 	p[36] = uint8(m.Why)
-	if b, err = m.Account.encode(b); err != nil {
+	if b, err = m.Account.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "Entry", "account", len(b)-start)
 	}
 	b = binary.BigEndian.AppendUint64(b, m.TimeMs)
@@ -129,7 +129,7 @@ func (m *Entry) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Devices)))
 	for i := range m.Devices {
-		if b, err = m.Devices[i].encode(b); err != nil {
+		if b, err = m.Devices[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Entry", codec.Index("devices", i), len(b)-start)
 		}
 	}
@@ -292,23 +292,10 @@ func (m *Device) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Device) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Device) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Device) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Keys.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Keys.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "Device", "keys", len(b)-start)
 	}
 	b = binary.BigEndian.AppendUint64(b, m.SinceMs)
@@ -320,6 +307,15 @@ func (m *Device) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Name)))
 	b = append(b, m.Name...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Device) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -502,25 +498,21 @@ func (m *TreeHead) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TreeHead) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *TreeHead) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TreeHead) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 104)[:len(b)+104]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+104]
 	p := (*[104]byte)(b[len(b)-104:])
 	binary.BigEndian.PutUint64(p[0:8], m.Leaves)
 	copy(p[8:40], m.Root[:])
 	copy(p[40:104], m.Sig[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *TreeHead) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -579,27 +571,23 @@ func (m *TreeProof) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TreeProof) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *TreeProof) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TreeProof) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Hashes) > 64 {
 		return b[:start], codec.Above("TreeProof", "hashes", len(b)-start, uint64(len(m.Hashes)), 64)
 	}
 	b = append(b, uint8(len(m.Hashes)))
 	for i := range m.Hashes {
 		b = append(b, m.Hashes[i][:]...)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *TreeProof) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -676,34 +664,30 @@ func (m *ForkEvidence) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ForkEvidence) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ForkEvidence) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.History.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "ForkEvidence", "history", len(b)-start)
+	}
+	if b, err = m.Then.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "ForkEvidence", "then", len(b)-start)
+	}
+	if b, err = m.Now.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "ForkEvidence", "now", len(b)-start)
+	}
+	b = append(b, m.Was[:]...)
+	if b, err = m.Proof.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "ForkEvidence", "proof", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ForkEvidence) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.History.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ForkEvidence", "history", len(b)-start)
-	}
-	if b, err = m.Then.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ForkEvidence", "then", len(b)-start)
-	}
-	if b, err = m.Now.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ForkEvidence", "now", len(b)-start)
-	}
-	b = append(b, m.Was[:]...)
-	if b, err = m.Proof.encode(b); err != nil {
-		return b[:start], codec.Within(err, "ForkEvidence", "proof", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *ForkEvidence) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }

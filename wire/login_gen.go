@@ -28,24 +28,20 @@ func (m *M1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *M1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x1)
+	b = append(b, m.ClientNonce[:]...)
+	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *M1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *M1) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	b = append(b, 0x1)
-	b = append(b, m.ClientNonce[:]...)
-	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
 	return b, nil
 }
 
@@ -125,21 +121,8 @@ func (m *C1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *C1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *C1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *C1) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 77)[:len(b)+77]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+77]
 	p := (*[77]byte)(b[len(b)-77:])
 	p[0] = 0x14
 	copy(p[1:33], m.Server[:])
@@ -148,6 +131,15 @@ func (m *C1) encode(b []byte) ([]byte, error) {
 	p[66] = m.K
 	binary.BigEndian.PutUint64(p[67:75], m.IssuedMs)
 	binary.BigEndian.PutUint16(p[75:77], m.LifeS)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *C1) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -237,26 +229,22 @@ func (m *M2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *M2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "M2", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *M2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *M2) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "M2", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -318,21 +306,8 @@ func (m *Solution) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Solution) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Solution) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Solution) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 32)[:len(b)+32]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+32]
 	p := (*[32]byte)(b[len(b)-32:])
 	copy(p[0:16], m.Bind[:])
 	p[16] = m.Index
@@ -340,13 +315,21 @@ func (m *Solution) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *Solution) put(b []byte) ([]byte, bool) {
+// MarshalBinary returns the encoding of m.
+func (m *Solution) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *Solution) put(b []byte) []byte {
 	b = append(b, m.Bind[:]...)
 	b = append(b, m.Index)
 	b = append(b, m.Counter[:]...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -407,22 +390,9 @@ func (m *PuzzleBind) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PuzzleBind) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PuzzleBind) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PuzzleBind) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 128)[:len(b)+128]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+128]
 	p := (*[128]byte)(b[len(b)-128:])
 	copy(p[0:32], m.N1[:])
 	copy(p[32:64], m.Conn[:])
@@ -439,6 +409,15 @@ func (m *PuzzleBind) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PuzzleBind) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -533,25 +512,21 @@ func (m *PuzzleTry) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PuzzleTry) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PuzzleTry) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.N1[:]...)
+	if b, err = m.X.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PuzzleTry", "x", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PuzzleTry) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, m.N1[:]...)
-	if b, err = m.X.encode(b); err != nil {
-		return b[:start], codec.Within(err, "PuzzleTry", "x", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *PuzzleTry) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -615,22 +590,9 @@ func (m *M3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *M3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *M3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *M3) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x3)
 	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("M3", "user", len(b)-start, codec.ErrUTF8)
@@ -644,7 +606,7 @@ func (m *M3) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
 	b = append(b, m.ClientNonce[:]...)
-	if b, err = m.C1.encode(b); err != nil {
+	if b, err = m.C1.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "M3", "c1", len(b)-start)
 	}
 	if len(m.Xs) < 1 {
@@ -655,16 +617,19 @@ func (m *M3) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Xs)))
 	for i := range m.Xs {
-		if longer, ok := m.Xs[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Xs[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "M3", codec.Index("xs", i), len(b)-start)
-		}
+		b = m.Xs[i].put(b)
 	}
 	b = append(b, m.ReplyKey[:]...)
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *M3) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -810,22 +775,9 @@ func (m *C2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *C2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *C2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *C2) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 107)[:len(b)+107]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+107]
 	p := (*[107]byte)(b[len(b)-107:])
 	p[0] = 0x15
 	copy(p[1:33], m.N2[:])
@@ -844,6 +796,15 @@ func (m *C2) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *C2) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -950,26 +911,22 @@ func (m *SignedC2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SignedC2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "SignedC2", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SignedC2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SignedC2) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "SignedC2", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -1049,23 +1006,10 @@ func (m *M4) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *M4) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *M4) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *M4) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	b = slices.Grow(b, 2189)[:len(b)+2189]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+2189]
 	p := (*[2189]byte)(b[len(b)-2189:])
 	p[0] = 0x4
 	copy(p[1:33], m.ClientNonce[:])
@@ -1074,7 +1018,7 @@ func (m *M4) encode(b []byte) ([]byte, error) {
 	copy(p[81:113], m.Commit[:])
 	copy(p[113:125], m.Iv[:])
 	copy(p[125:2189], m.Wrapped[:])
-	if b, err = m.C2.encode(b); err != nil {
+	if b, err = m.C2.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "M4", "c2", len(b)-start)
 	}
 	if !utf8.ValidString(m.User) {
@@ -1089,6 +1033,15 @@ func (m *M4) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *M4) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1217,26 +1170,22 @@ func (m *SignedM4) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SignedM4) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "SignedM4", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *SignedM4) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SignedM4) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "SignedM4", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -1295,21 +1244,8 @@ func (m *WrappedAad) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WrappedAad) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WrappedAad) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WrappedAad) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.User) {
 		return b[:start], codec.Fail("WrappedAad", "user", len(b)-start, codec.ErrUTF8)
 	}
@@ -1321,6 +1257,15 @@ func (m *WrappedAad) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WrappedAad) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1388,24 +1333,11 @@ func (m *M5) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *M5) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *M5) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *M5) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x5)
-	if b, err = m.C2.encode(b); err != nil {
+	if b, err = m.C2.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "M5", "c2", len(b)-start)
 	}
 	b = append(b, m.ReplyKey2[:]...)
@@ -1422,6 +1354,15 @@ func (m *M5) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 64))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *M5) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1546,22 +1487,9 @@ func (m *LoginProof) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LoginProof) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LoginProof) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LoginProof) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 161)[:len(b)+161]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+161]
 	p := (*[161]byte)(b[len(b)-161:])
 	p[0] = 0x17
 	copy(p[1:33], m.Server[:])
@@ -1580,6 +1508,15 @@ func (m *LoginProof) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.User)))
 	b = append(b, m.User...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LoginProof) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1689,26 +1626,22 @@ func (m *Transcript) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Transcript) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Transcript) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Transcript) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 128)[:len(b)+128]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+128]
 	p := (*[128]byte)(b[len(b)-128:])
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.M3[:])
 	copy(p[64:96], m.M4[:])
 	copy(p[96:128], m.M5[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Transcript) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1770,22 +1703,18 @@ func (m *LoginSecret) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LoginSecret) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.ReplyKey[:]...)
+	b = append(b, m.ReplyKey2[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *LoginSecret) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LoginSecret) encode(b []byte) ([]byte, error) {
-	b = append(b, m.ReplyKey[:]...)
-	b = append(b, m.ReplyKey2[:]...)
 	return b, nil
 }
 
@@ -2015,11 +1944,11 @@ func (m *LoginMark) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Kind))
 	switch m.Kind {
 	case LoginMarkKindM3:
-		if b, err = m.M3.encode(b); err != nil {
+		if b, err = m.M3.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "LoginMark", "m3", len(b)-start)
 		}
 	case LoginMarkKindM5:
-		if b, err = m.M5.encode(b); err != nil {
+		if b, err = m.M5.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "LoginMark", "m5", len(b)-start)
 		}
 	default:
@@ -2111,22 +2040,18 @@ func (m *MarkM3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *MarkM3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.N1[:]...)
+	b = append(b, m.Bind[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *MarkM3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *MarkM3) encode(b []byte) ([]byte, error) {
-	b = append(b, m.N1[:]...)
-	b = append(b, m.Bind[:]...)
 	return b, nil
 }
 
@@ -2181,21 +2106,17 @@ func (m *MarkM5) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *MarkM5) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.N2[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *MarkM5) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *MarkM5) encode(b []byte) ([]byte, error) {
-	b = append(b, m.N2[:]...)
 	return b, nil
 }
 
@@ -2253,21 +2174,8 @@ func (m *Record) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Record) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Record) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Record) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x1a)
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("Record", "name", len(b)-start, codec.ErrUTF8)
@@ -2280,7 +2188,7 @@ func (m *Record) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Name)))
 	b = append(b, m.Name...)
-	b = slices.Grow(b, 2516)[:len(b)+2516]
+	b = b[:len(b)+2516]
 	p := (*[2516]byte)(b[len(b)-2516:])
 	copy(p[0:384], m.Key[:])
 	copy(p[384:400], m.Salt[:])
@@ -2288,6 +2196,15 @@ func (m *Record) encode(b []byte) ([]byte, error) {
 	copy(p[432:444], m.Iv[:])
 	copy(p[444:2508], m.Wrapped[:])
 	binary.BigEndian.PutUint64(p[2508:2516], m.SinceMs)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Record) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2414,26 +2331,22 @@ func (m *Decoy) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Decoy) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Decoy) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Decoy) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 2124)[:len(b)+2124]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+2124]
 	p := (*[2124]byte)(b[len(b)-2124:])
 	copy(p[0:16], m.Salt[:])
 	copy(p[16:48], m.Commit[:])
 	copy(p[48:60], m.Iv[:])
 	copy(p[60:2124], m.Wrapped[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Decoy) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -36,22 +36,9 @@ func (m *LetterHeader) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LetterHeader) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LetterHeader) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LetterHeader) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x3c)
 	if !utf8.ValidString(m.From) {
 		return b[:start], codec.Fail("LetterHeader", "from", len(b)-start, codec.ErrUTF8)
@@ -76,14 +63,23 @@ func (m *LetterHeader) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.To)))
 	b = append(b, m.To...)
-	b = slices.Grow(b, 64)[:len(b)+64]
+	b = b[:len(b)+64]
 	p := (*[64]byte)(b[len(b)-64:])
 	copy(p[0:32], m.ToAccount[:])
 	copy(p[32:48], m.Id[:])
 	binary.BigEndian.PutUint64(p[48:56], m.Seq)
 	binary.BigEndian.PutUint64(p[56:64], m.SentMs)
-	if b, err = m.Head.encode(b); err != nil {
+	if b, err = m.Head.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "LetterHeader", "head", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LetterHeader) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -234,22 +230,18 @@ func (m *LetterKey) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LetterKey) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Key[:]...)
+	b = append(b, m.Iv[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *LetterKey) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LetterKey) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Key[:]...)
-	b = append(b, m.Iv[:]...)
 	return b, nil
 }
 
@@ -304,21 +296,8 @@ func (m *LetterSlot) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LetterSlot) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LetterSlot) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LetterSlot) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 1212)[:len(b)+1212]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+1212]
 	p := (*[1212]byte)(b[len(b)-1212:])
 	copy(p[0:32], m.To[:])
 	copy(p[32:1152], m.Enc[:])
@@ -326,13 +305,21 @@ func (m *LetterSlot) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *LetterSlot) put(b []byte) ([]byte, bool) {
+// MarshalBinary returns the encoding of m.
+func (m *LetterSlot) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *LetterSlot) put(b []byte) []byte {
 	b = append(b, m.To[:]...)
 	b = append(b, m.Enc[:]...)
 	b = append(b, m.Sealed[:]...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -392,23 +379,10 @@ func (m *LetterBody) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LetterBody) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LetterBody) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LetterBody) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Header.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Header.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "LetterBody", "header", len(b)-start)
 	}
 	if len(m.Slots) < 1 {
@@ -419,13 +393,7 @@ func (m *LetterBody) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Slots)))
 	for i := range m.Slots {
-		if longer, ok := m.Slots[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Slots[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "LetterBody", codec.Index("slots", i), len(b)-start)
-		}
+		b = m.Slots[i].put(b)
 	}
 	if len(m.Ct) < 80 {
 		return b[:start], codec.Below("LetterBody", "ct", len(b)-start, uint64(len(m.Ct)), 80)
@@ -435,6 +403,15 @@ func (m *LetterBody) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Ct))>>16), byte((len(m.Ct))>>8), byte((len(m.Ct))))
 	b = append(b, m.Ct...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LetterBody) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -533,23 +510,10 @@ func (m *LetterAad) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *LetterAad) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *LetterAad) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *LetterAad) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Header.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Header.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "LetterAad", "header", len(b)-start)
 	}
 	if len(m.Slots) < 1 {
@@ -560,13 +524,16 @@ func (m *LetterAad) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Slots)))
 	for i := range m.Slots {
-		if longer, ok := m.Slots[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Slots[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "LetterAad", codec.Index("slots", i), len(b)-start)
-		}
+		b = m.Slots[i].put(b)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *LetterAad) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -648,26 +615,22 @@ func (m *Letter) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Letter) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Letter", "body", len(b)-start)
+	}
+	b = append(b, m.Sig[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Letter) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Letter) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Body.encode(b); err != nil {
-		return b[:start], codec.Within(err, "Letter", "body", len(b)-start)
-	}
-	b = append(b, m.Sig[:]...)
 	return b, nil
 }
 
@@ -728,21 +691,8 @@ func (m *Draft) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Draft) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Draft) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Draft) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Enc[:]...)
 	if len(m.Ct) < 16 {
 		return b[:start], codec.Below("Draft", "ct", len(b)-start, uint64(len(m.Ct)), 16)
@@ -752,6 +702,15 @@ func (m *Draft) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Ct))>>16), byte((len(m.Ct))>>8), byte((len(m.Ct))))
 	b = append(b, m.Ct...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Draft) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

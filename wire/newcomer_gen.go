@@ -24,22 +24,18 @@ func (m *KeyAsk) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *KeyAsk) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x7)
+	b = append(b, m.ClientNonce[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *KeyAsk) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *KeyAsk) encode(b []byte) ([]byte, error) {
-	b = append(b, 0x7)
-	b = append(b, m.ClientNonce[:]...)
 	return b, nil
 }
 
@@ -102,25 +98,21 @@ func (m *KeyShow) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *KeyShow) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *KeyShow) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *KeyShow) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 417)[:len(b)+417]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+417]
 	p := (*[417]byte)(b[len(b)-417:])
 	p[0] = 0x8
 	copy(p[1:33], m.ClientNonce[:])
 	copy(p[33:417], m.Key[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *KeyShow) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -34,21 +34,8 @@ func (m *OpaqueInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueInput) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.ServerIdentity) < 1 {
 		return b[:start], codec.Below("OpaqueInput", "server_identity", len(b)-start, uint64(len(m.ServerIdentity)), 1)
 	}
@@ -73,6 +60,15 @@ func (m *OpaqueInput) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Password)))
 	b = append(b, m.Password...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -165,22 +161,18 @@ func (m *OpaqueSeedInfo) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueSeedInfo) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.CredentialIdentifier...)
+	b = append(b, m.Label[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueSeedInfo) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueSeedInfo) encode(b []byte) ([]byte, error) {
-	b = append(b, m.CredentialIdentifier...)
-	b = append(b, m.Label[:]...)
 	return b, nil
 }
 
@@ -235,21 +227,17 @@ func (m *OpaqueRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.BlindedMessage[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueRequest) encode(b []byte) ([]byte, error) {
-	b = append(b, m.BlindedMessage[:]...)
 	return b, nil
 }
 
@@ -301,22 +289,18 @@ func (m *OpaqueResponse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueResponse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.EvaluatedMessage[:]...)
+	b = append(b, m.ServerPublicKey[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueResponse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueResponse) encode(b []byte) ([]byte, error) {
-	b = append(b, m.EvaluatedMessage[:]...)
-	b = append(b, m.ServerPublicKey[:]...)
 	return b, nil
 }
 
@@ -382,26 +366,22 @@ func (m *OpaqueRecord) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueRecord) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueRecord) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.ClientPublicKey[:]...)
+	b = append(b, m.MaskingKey[:]...)
+	if b, err = m.Envelope.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueRecord", "envelope", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueRecord) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, m.ClientPublicKey[:]...)
-	b = append(b, m.MaskingKey[:]...)
-	if b, err = m.Envelope.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueRecord", "envelope", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueRecord) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -485,22 +465,18 @@ func (m *OpaqueOutput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueOutput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.OprfOutput[:]...)
+	b = append(b, m.Stretched[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueOutput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueOutput) encode(b []byte) ([]byte, error) {
-	b = append(b, m.OprfOutput[:]...)
-	b = append(b, m.Stretched[:]...)
 	return b, nil
 }
 
@@ -554,22 +530,18 @@ func (m *OpaqueNonceInfo) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueNonceInfo) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Nonce[:]...)
+	b = append(b, m.Label...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueNonceInfo) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueNonceInfo) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Nonce[:]...)
-	b = append(b, m.Label...)
 	return b, nil
 }
 
@@ -627,22 +599,18 @@ func (m *OpaqueEnvelope) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueEnvelope) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.EnvelopeNonce[:]...)
+	b = append(b, m.AuthTag[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueEnvelope) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueEnvelope) encode(b []byte) ([]byte, error) {
-	b = append(b, m.EnvelopeNonce[:]...)
-	b = append(b, m.AuthTag[:]...)
 	return b, nil
 }
 
@@ -698,25 +666,21 @@ func (m *OpaqueEnvelopeInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueEnvelopeInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueEnvelopeInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.EnvelopeNonce[:]...)
+	if b, err = m.Credentials.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueEnvelopeInput", "credentials", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueEnvelopeInput) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, m.EnvelopeNonce[:]...)
-	if b, err = m.Credentials.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueEnvelopeInput", "credentials", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueEnvelopeInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -776,21 +740,8 @@ func (m *OpaqueCleartextCredentials) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueCleartextCredentials) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueCleartextCredentials) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueCleartextCredentials) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.ServerPublicKey[:]...)
 	if len(m.ServerIdentity) < 1 {
 		return b[:start], codec.Below("OpaqueCleartextCredentials", "server_identity", len(b)-start, uint64(len(m.ServerIdentity)), 1)
@@ -808,6 +759,15 @@ func (m *OpaqueCleartextCredentials) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.ClientIdentity)))
 	b = append(b, m.ClientIdentity...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueCleartextCredentials) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -885,21 +845,17 @@ func (m *OpaqueCredentialRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueCredentialRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.BlindedMessage[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueCredentialRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueCredentialRequest) encode(b []byte) ([]byte, error) {
-	b = append(b, m.BlindedMessage[:]...)
 	return b, nil
 }
 
@@ -954,25 +910,21 @@ func (m *OpaqueCredentialResponse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueCredentialResponse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueCredentialResponse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueCredentialResponse) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 192)[:len(b)+192]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+192]
 	p := (*[192]byte)(b[len(b)-192:])
 	copy(p[0:32], m.EvaluatedMessage[:])
 	copy(p[32:64], m.MaskingNonce[:])
 	copy(p[64:192], m.MaskedResponse[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueCredentialResponse) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1031,25 +983,21 @@ func (m *OpaqueCredentials) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueCredentials) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueCredentials) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.ServerPublicKey[:]...)
+	if b, err = m.Envelope.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueCredentials", "envelope", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueCredentials) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	b = append(b, m.ServerPublicKey[:]...)
-	if b, err = m.Envelope.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueCredentials", "envelope", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueCredentials) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1107,22 +1055,18 @@ func (m *OpaqueAuthRequest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueAuthRequest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.ClientNonce[:]...)
+	b = append(b, m.ClientPublicKeyshare[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueAuthRequest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueAuthRequest) encode(b []byte) ([]byte, error) {
-	b = append(b, m.ClientNonce[:]...)
-	b = append(b, m.ClientPublicKeyshare[:]...)
 	return b, nil
 }
 
@@ -1179,25 +1123,21 @@ func (m *OpaqueAuthResponse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueAuthResponse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueAuthResponse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueAuthResponse) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 128)[:len(b)+128]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+128]
 	p := (*[128]byte)(b[len(b)-128:])
 	copy(p[0:32], m.ServerNonce[:])
 	copy(p[32:64], m.ServerPublicKeyshare[:])
 	copy(p[64:128], m.ServerMac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueAuthResponse) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1256,27 +1196,23 @@ func (m *OpaqueKe1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueKe1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueKe1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.CredentialRequest.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueKe1", "credential_request", len(b)-start)
+	}
+	if b, err = m.AuthRequest.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueKe1", "auth_request", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueKe1) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.CredentialRequest.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueKe1", "credential_request", len(b)-start)
-	}
-	if b, err = m.AuthRequest.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueKe1", "auth_request", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueKe1) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1335,27 +1271,23 @@ func (m *OpaqueKe2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueKe2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueKe2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.CredentialResponse.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueKe2", "credential_response", len(b)-start)
+	}
+	if b, err = m.AuthResponse.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueKe2", "auth_response", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueKe2) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.CredentialResponse.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueKe2", "credential_response", len(b)-start)
-	}
-	if b, err = m.AuthResponse.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueKe2", "auth_response", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueKe2) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1411,21 +1343,17 @@ func (m *OpaqueKe3) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueKe3) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.ClientMac[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueKe3) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueKe3) encode(b []byte) ([]byte, error) {
-	b = append(b, m.ClientMac[:]...)
 	return b, nil
 }
 
@@ -1489,25 +1417,21 @@ func (m *OpaqueDh) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueDh) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueDh) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueDh) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 96)[:len(b)+96]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+96]
 	p := (*[96]byte)(b[len(b)-96:])
 	copy(p[0:32], m.Dh1[:])
 	copy(p[32:64], m.Dh2[:])
 	copy(p[64:96], m.Dh3[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueDh) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1564,21 +1488,8 @@ func (m *OpaqueLabel) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueLabel) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaqueLabel) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueLabel) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint16(b, m.Length)
 	if len(m.Label) < 7 || string(m.Label[:7]) != "OPAQUE-" {
 		return b[:start], codec.Fail("OpaqueLabel", "label", len(b)-start, codec.ErrConst)
@@ -1596,6 +1507,15 @@ func (m *OpaqueLabel) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Context)))
 	b = append(b, m.Context...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaqueLabel) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1679,22 +1599,9 @@ func (m *OpaquePreamble) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaquePreamble) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpaquePreamble) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaquePreamble) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, "OPAQUEv1-"...)
 	if len(m.Context) > 65535 {
 		return b[:start], codec.Above("OpaquePreamble", "context", len(b)-start, uint64(len(m.Context)), 65535)
@@ -1709,7 +1616,7 @@ func (m *OpaquePreamble) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.ClientIdentity)))
 	b = append(b, m.ClientIdentity...)
-	if b, err = m.Ke1.encode(b); err != nil {
+	if b, err = m.Ke1.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "OpaquePreamble", "ke1", len(b)-start)
 	}
 	if len(m.ServerIdentity) < 1 {
@@ -1720,11 +1627,20 @@ func (m *OpaquePreamble) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.ServerIdentity)))
 	b = append(b, m.ServerIdentity...)
-	if b, err = m.CredentialResponse.encode(b); err != nil {
+	if b, err = m.CredentialResponse.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "OpaquePreamble", "credential_response", len(b)-start)
 	}
 	b = append(b, m.ServerNonce[:]...)
 	b = append(b, m.ServerPublicKeyshare[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpaquePreamble) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1863,26 +1779,22 @@ func (m *OpaqueTranscript) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpaqueTranscript) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Preamble.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "OpaqueTranscript", "preamble", len(b)-start)
+	}
+	b = append(b, m.ServerMac[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OpaqueTranscript) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpaqueTranscript) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Preamble.encode(b); err != nil {
-		return b[:start], codec.Within(err, "OpaqueTranscript", "preamble", len(b)-start)
-	}
-	b = append(b, m.ServerMac[:]...)
 	return b, nil
 }
 

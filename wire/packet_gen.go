@@ -89,27 +89,23 @@ func (m *Origin) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Origin) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Origin) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Origin) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint64(b, m.Source)
 	if len(m.Token) > 255 {
 		return b[:start], codec.Above("Origin", "token", len(b)-start, uint64(len(m.Token)), 255)
 	}
 	b = append(b, uint8(len(m.Token)))
 	b = append(b, m.Token...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Origin) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -230,7 +226,7 @@ func (m *Packet) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint32(p[9:13], m.Number)
 	switch m.Type {
 	case PacketTypeHello, PacketTypeRetry, PacketTypeAccept:
-		if b, err = m.Hello.encode(b); err != nil {
+		if b, err = m.Hello.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Packet", "hello", len(b)-start)
 		}
 	case PacketTypeData, PacketTypeReset:

@@ -27,26 +27,22 @@ func (m *P1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *P1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *P1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *P1) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 81)[:len(b)+81]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+81]
 	p := (*[81]byte)(b[len(b)-81:])
 	p[0] = 0x21
 	copy(p[1:17], m.Intro[:])
 	copy(p[17:49], m.Nonce[:])
 	copy(p[49:81], m.Mac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *P1) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -122,21 +118,8 @@ func (m *P1Input) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *P1Input) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *P1Input) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *P1Input) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Intro[:]...)
 	b = append(b, m.Nonce[:]...)
 	if !utf8.ValidString(m.Caller) {
@@ -161,6 +144,15 @@ func (m *P1Input) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Callee)))
 	b = append(b, m.Callee...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *P1Input) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -266,25 +258,21 @@ func (m *P2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *P2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *P2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *P2) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 65)[:len(b)+65]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+65]
 	p := (*[65]byte)(b[len(b)-65:])
 	p[0] = 0x22
 	copy(p[1:33], m.Nonce[:])
 	copy(p[33:65], m.Mac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *P2) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -356,22 +344,9 @@ func (m *P2Input) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *P2Input) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *P2Input) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *P2Input) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 96)[:len(b)+96]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+96]
 	p := (*[96]byte)(b[len(b)-96:])
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.P1[:])
@@ -398,6 +373,15 @@ func (m *P2Input) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Callee)))
 	b = append(b, m.Callee...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *P2Input) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -510,25 +494,21 @@ func (m *PeerTranscript) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PeerTranscript) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PeerTranscript) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PeerTranscript) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 96)[:len(b)+96]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+96]
 	p := (*[96]byte)(b[len(b)-96:])
 	copy(p[0:32], m.Conn[:])
 	copy(p[32:64], m.P1[:])
 	copy(p[64:96], m.P2[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PeerTranscript) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -141,21 +141,17 @@ func (m *PadSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PadSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Zeros...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PadSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PadSegment) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Zeros...)
 	return b, nil
 }
 
@@ -203,21 +199,8 @@ func (m *AckRange) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *AckRange) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *AckRange) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *AckRange) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Gap > codec.MaxVarint {
 		return b[:start], codec.Above("AckRange", "gap", len(b)-start, uint64(m.Gap), codec.MaxVarint)
 	}
@@ -226,6 +209,15 @@ func (m *AckRange) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("AckRange", "run", len(b)-start, uint64(m.Run), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Run)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *AckRange) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -329,7 +321,7 @@ func (m *AckSegment) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Ranges)))
 	for i := range m.Ranges {
-		if b, err = m.Ranges[i].encode(b); err != nil {
+		if b, err = m.Ranges[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "AckSegment", codec.Index("ranges", i), len(b)-start)
 		}
 	}
@@ -430,21 +422,8 @@ func (m *MarksSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *MarksSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *MarksSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *MarksSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Ect > codec.MaxVarint {
 		return b[:start], codec.Above("MarksSegment", "ect", len(b)-start, uint64(m.Ect), codec.MaxVarint)
 	}
@@ -453,6 +432,15 @@ func (m *MarksSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("MarksSegment", "ce", len(b)-start, uint64(m.Ce), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Ce)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *MarksSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -512,21 +500,8 @@ func (m *DataSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DataSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DataSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DataSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Stream > codec.MaxVarint {
 		return b[:start], codec.Above("DataSegment", "stream", len(b)-start, uint64(m.Stream), codec.MaxVarint)
 	}
@@ -540,6 +515,15 @@ func (m *DataSegment) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Bytes)))
 	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DataSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -609,25 +593,21 @@ func (m *OpenSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OpenSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OpenSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OpenSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Stream > codec.MaxVarint {
 		return b[:start], codec.Above("OpenSegment", "stream", len(b)-start, uint64(m.Stream), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Stream)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OpenSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -679,21 +659,8 @@ func (m *ResetSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ResetSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ResetSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ResetSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Stream > codec.MaxVarint {
 		return b[:start], codec.Above("ResetSegment", "stream", len(b)-start, uint64(m.Stream), codec.MaxVarint)
 	}
@@ -706,6 +673,15 @@ func (m *ResetSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("ResetSegment", "final_size", len(b)-start, uint64(m.FinalSize), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.FinalSize)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ResetSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -771,21 +747,8 @@ func (m *StopSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StopSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StopSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StopSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Stream > codec.MaxVarint {
 		return b[:start], codec.Above("StopSegment", "stream", len(b)-start, uint64(m.Stream), codec.MaxVarint)
 	}
@@ -794,6 +757,15 @@ func (m *StopSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("StopSegment", "code", len(b)-start, uint64(m.Code), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Code)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StopSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -851,25 +823,21 @@ func (m *WindowSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WindowSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WindowSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WindowSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Limit > codec.MaxVarint {
 		return b[:start], codec.Above("WindowSegment", "limit", len(b)-start, uint64(m.Limit), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Limit)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WindowSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -920,21 +888,8 @@ func (m *StreamWindowSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StreamWindowSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StreamWindowSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StreamWindowSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Stream > codec.MaxVarint {
 		return b[:start], codec.Above("StreamWindowSegment", "stream", len(b)-start, uint64(m.Stream), codec.MaxVarint)
 	}
@@ -943,6 +898,15 @@ func (m *StreamWindowSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("StreamWindowSegment", "limit", len(b)-start, uint64(m.Limit), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Limit)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StreamWindowSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1000,25 +964,21 @@ func (m *StreamsSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StreamsSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StreamsSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StreamsSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Limit > codec.MaxVarint {
 		return b[:start], codec.Above("StreamsSegment", "limit", len(b)-start, uint64(m.Limit), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.Limit)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StreamsSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1068,21 +1028,17 @@ func (m *PathSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PathSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Bytes[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PathSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PathSegment) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Bytes[:]...)
 	return b, nil
 }
 
@@ -1136,22 +1092,18 @@ func (m *CidSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *CidSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.Id)
+	b = append(b, m.Token[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *CidSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *CidSegment) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint64(b, m.Id)
-	b = append(b, m.Token[:]...)
 	return b, nil
 }
 
@@ -1209,21 +1161,8 @@ func (m *ParamsSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ParamsSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ParamsSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ParamsSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.IdleMs > codec.MaxVarint {
 		return b[:start], codec.Above("ParamsSegment", "idle_ms", len(b)-start, uint64(m.IdleMs), codec.MaxVarint)
 	}
@@ -1232,6 +1171,15 @@ func (m *ParamsSegment) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Above("ParamsSegment", "max_packet", len(b)-start, uint64(m.MaxPacket), codec.MaxVarint)
 	}
 	b = codec.AppendVarint(b, m.MaxPacket)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ParamsSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1292,22 +1240,9 @@ func (m *KexSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *KexSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *KexSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *KexSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 5)[:len(b)+5]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+5]
 	p := (*[5]byte)(b[len(b)-5:])
 	p[0] = m.Step
 	binary.BigEndian.PutUint16(p[1:3], m.Total)
@@ -1317,6 +1252,15 @@ func (m *KexSegment) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Bytes)))
 	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *KexSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1409,21 +1353,8 @@ func (m *CloseSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *CloseSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *CloseSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *CloseSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Code > codec.MaxVarint {
 		return b[:start], codec.Above("CloseSegment", "code", len(b)-start, uint64(m.Code), codec.MaxVarint)
 	}
@@ -1433,6 +1364,15 @@ func (m *CloseSegment) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Reason)))
 	b = append(b, m.Reason...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *CloseSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1494,26 +1434,22 @@ func (m *DatagramSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DatagramSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DatagramSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DatagramSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Bytes) > 65535 {
 		return b[:start], codec.Above("DatagramSegment", "bytes", len(b)-start, uint64(len(m.Bytes)), 65535)
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Bytes)))
 	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DatagramSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1641,7 +1577,7 @@ func (m *Segment) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch m.Type {
 	case SegmentTypePad:
-		if b, err = m.Pad.encode(b); err != nil {
+		if b, err = m.Pad.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "pad", len(b)-start)
 		}
 	case SegmentTypePing:
@@ -1650,59 +1586,59 @@ func (m *Segment) encode(b []byte) ([]byte, error) {
 			return b[:start], codec.Within(err, "Segment", "ack", len(b)-start)
 		}
 	case SegmentTypeData, SegmentTypeDataFin:
-		if b, err = m.Data.encode(b); err != nil {
+		if b, err = m.Data.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "data", len(b)-start)
 		}
 	case SegmentTypeOpen:
-		if b, err = m.Open.encode(b); err != nil {
+		if b, err = m.Open.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "open", len(b)-start)
 		}
 	case SegmentTypeReset:
-		if b, err = m.Reset.encode(b); err != nil {
+		if b, err = m.Reset.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "reset", len(b)-start)
 		}
 	case SegmentTypeStop:
-		if b, err = m.Stop.encode(b); err != nil {
+		if b, err = m.Stop.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "stop", len(b)-start)
 		}
 	case SegmentTypeWindow:
-		if b, err = m.Window.encode(b); err != nil {
+		if b, err = m.Window.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "window", len(b)-start)
 		}
 	case SegmentTypeStreamWindow:
-		if b, err = m.StreamWindow.encode(b); err != nil {
+		if b, err = m.StreamWindow.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "stream_window", len(b)-start)
 		}
 	case SegmentTypeStreams:
-		if b, err = m.Streams.encode(b); err != nil {
+		if b, err = m.Streams.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "streams", len(b)-start)
 		}
 	case SegmentTypeChallenge, SegmentTypeResponse:
-		if b, err = m.Challenge.encode(b); err != nil {
+		if b, err = m.Challenge.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "challenge", len(b)-start)
 		}
 	case SegmentTypeCid:
-		if b, err = m.Cid.encode(b); err != nil {
+		if b, err = m.Cid.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "cid", len(b)-start)
 		}
 	case SegmentTypeParams:
-		if b, err = m.Params.encode(b); err != nil {
+		if b, err = m.Params.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "params", len(b)-start)
 		}
 	case SegmentTypeKex:
-		if b, err = m.Kex.encode(b); err != nil {
+		if b, err = m.Kex.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "kex", len(b)-start)
 		}
 	case SegmentTypeClose:
-		if b, err = m.Close.encode(b); err != nil {
+		if b, err = m.Close.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "close", len(b)-start)
 		}
 	case SegmentTypeDatagram:
-		if b, err = m.Datagram.encode(b); err != nil {
+		if b, err = m.Datagram.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "datagram", len(b)-start)
 		}
 	case SegmentTypeMarks:
-		if b, err = m.Marks.encode(b); err != nil {
+		if b, err = m.Marks.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Segment", "marks", len(b)-start)
 		}
 	default:

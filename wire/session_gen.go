@@ -37,23 +37,19 @@ func (m *PacketKeyInfo) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PacketKeyInfo) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Label...)
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint16(b, m.Length)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PacketKeyInfo) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PacketKeyInfo) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Label...)
-	b = append(b, 0)
-	b = binary.BigEndian.AppendUint16(b, m.Length)
 	return b, nil
 }
 
@@ -125,22 +121,18 @@ func (m *PacketNonce) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PacketNonce) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint32(b, 0)
+	b = binary.BigEndian.AppendUint64(b, m.Number)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PacketNonce) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PacketNonce) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint32(b, 0)
-	b = binary.BigEndian.AppendUint64(b, m.Number)
 	return b, nil
 }
 
@@ -206,27 +198,23 @@ func (m *ConnInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ConnInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ConnInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ConnInput) encode(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Label...)
-	b = slices.Grow(b, 49)[:len(b)+49]
+	b = b[:len(b)+49]
 	p := (*[49]byte)(b[len(b)-49:])
 	p[0] = 0
 	binary.BigEndian.PutUint64(p[1:9], m.Initiator)
 	binary.BigEndian.PutUint64(p[9:17], m.Responder)
 	copy(p[17:49], m.First[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ConnInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -311,25 +299,21 @@ func (m *RetryToken) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *RetryToken) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *RetryToken) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *RetryToken) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 56)[:len(b)+56]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+56]
 	p := (*[56]byte)(b[len(b)-56:])
 	binary.BigEndian.PutUint64(p[0:8], m.IssuedMs)
 	copy(p[8:40], m.First[:])
 	copy(p[40:56], m.Mac[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *RetryToken) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -395,22 +379,9 @@ func (m *TokenInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TokenInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *TokenInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TokenInput) encode(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Label...)
-	b = slices.Grow(b, 75)[:len(b)+75]
+	b = b[:len(b)+75]
 	p := (*[75]byte)(b[len(b)-75:])
 	p[0] = 0
 	binary.BigEndian.PutUint64(p[1:9], m.IssuedMs)
@@ -419,6 +390,15 @@ func (m *TokenInput) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint64(p[27:35], m.Initiator)
 	binary.BigEndian.PutUint64(p[35:43], m.Responder)
 	copy(p[43:75], m.First[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *TokenInput) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -517,23 +497,19 @@ func (m *ResetInput) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ResetInput) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Label...)
+	b = append(b, 0)
+	b = binary.BigEndian.AppendUint64(b, m.Id)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *ResetInput) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ResetInput) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Label...)
-	b = append(b, 0)
-	b = binary.BigEndian.AppendUint64(b, m.Id)
 	return b, nil
 }
 

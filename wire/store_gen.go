@@ -93,21 +93,8 @@ func (m *StorePutUser) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StorePutUser) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StorePutUser) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StorePutUser) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Mailbox[:]...)
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("StorePutUser", "name", len(b)-start, codec.ErrUTF8)
@@ -126,6 +113,15 @@ func (m *StorePutUser) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Record)))
 	b = append(b, m.Record...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StorePutUser) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -217,23 +213,10 @@ func (m *StoreEnter) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreEnter) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StoreEnter) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreEnter) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.User.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.User.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "StoreEnter", "user", len(b)-start)
 	}
 	b = binary.BigEndian.AppendUint64(b, m.Leaf)
@@ -245,6 +228,15 @@ func (m *StoreEnter) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Entry)))
 	b = append(b, m.Entry...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreEnter) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -325,21 +317,8 @@ func (m *StoreAppend) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreAppend) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StoreAppend) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreAppend) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Mailbox[:]...)
 	b = append(b, m.Id[:]...)
 	if !utf8.ValidString(m.From) {
@@ -359,6 +338,15 @@ func (m *StoreAppend) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, byte((len(m.Body))>>16), byte((len(m.Body))>>8), byte((len(m.Body))))
 	b = append(b, m.Body...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreAppend) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -466,22 +454,18 @@ func (m *StoreAck) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreAck) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Mailbox[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.UpTo)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *StoreAck) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreAck) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Mailbox[:]...)
-	b = binary.BigEndian.AppendUint64(b, m.UpTo)
 	return b, nil
 }
 
@@ -539,22 +523,18 @@ func (m *StoreRefuse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreRefuse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Mailbox[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *StoreRefuse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreRefuse) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Mailbox[:]...)
-	b = binary.BigEndian.AppendUint64(b, m.Seq)
 	return b, nil
 }
 
@@ -611,22 +591,18 @@ func (m *StoreMark) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreMark) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Key[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.ExpiresMs)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *StoreMark) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreMark) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Key[:]...)
-	b = binary.BigEndian.AppendUint64(b, m.ExpiresMs)
 	return b, nil
 }
 
@@ -682,27 +658,23 @@ func (m *StoreSetManifest) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreSetManifest) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StoreSetManifest) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreSetManifest) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint64(b, m.Version)
 	if len(m.Body) > 33554431 {
 		return b[:start], codec.Above("StoreSetManifest", "body", len(b)-start, uint64(len(m.Body)), 33554431)
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Body)))
 	b = append(b, m.Body...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreSetManifest) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -767,21 +739,8 @@ func (m *StorePut) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StorePut) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *StorePut) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StorePut) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.Name) {
 		return b[:start], codec.Fail("StorePut", "name", len(b)-start, codec.ErrUTF8)
 	}
@@ -798,6 +757,15 @@ func (m *StorePut) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Value)))
 	b = append(b, m.Value...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StorePut) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -876,21 +844,17 @@ func (m *StoreExpire) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *StoreExpire) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint16(b, m.Max)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *StoreExpire) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *StoreExpire) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint16(b, m.Max)
 	return b, nil
 }
 
@@ -998,39 +962,39 @@ func (m *StoreOp) encode(b []byte) ([]byte, error) {
 	p[9] = uint8(m.Kind)
 	switch m.Kind {
 	case StoreOpKindPutUser:
-		if b, err = m.PutUser.encode(b); err != nil {
+		if b, err = m.PutUser.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "put_user", len(b)-start)
 		}
 	case StoreOpKindAppend:
-		if b, err = m.Append.encode(b); err != nil {
+		if b, err = m.Append.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "append", len(b)-start)
 		}
 	case StoreOpKindAck:
-		if b, err = m.Ack.encode(b); err != nil {
+		if b, err = m.Ack.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "ack", len(b)-start)
 		}
 	case StoreOpKindMark:
-		if b, err = m.Mark.encode(b); err != nil {
+		if b, err = m.Mark.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "mark", len(b)-start)
 		}
 	case StoreOpKindSetManifest:
-		if b, err = m.SetManifest.encode(b); err != nil {
+		if b, err = m.SetManifest.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "set_manifest", len(b)-start)
 		}
 	case StoreOpKindPut:
-		if b, err = m.Put.encode(b); err != nil {
+		if b, err = m.Put.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "put", len(b)-start)
 		}
 	case StoreOpKindExpire:
-		if b, err = m.Expire.encode(b); err != nil {
+		if b, err = m.Expire.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "expire", len(b)-start)
 		}
 	case StoreOpKindRefuse:
-		if b, err = m.Refuse.encode(b); err != nil {
+		if b, err = m.Refuse.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "refuse", len(b)-start)
 		}
 	case StoreOpKindEnter:
-		if b, err = m.Enter.encode(b); err != nil {
+		if b, err = m.Enter.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "enter", len(b)-start)
 		}
 	default:

@@ -430,19 +430,19 @@ func (m *BgpPrefix) encode(b []byte) ([]byte, error) {
 	switch m.Bits {
 	case 0:
 	case 1, 2, 3, 4, 5, 6, 7, 8:
-		if b, err = m.Case1.encode(b); err != nil {
+		if b, err = m.Case1.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpPrefix", "case_1", len(b)-start)
 		}
 	case 9, 10, 11, 12, 13, 14, 15, 16:
-		if b, err = m.Case9.encode(b); err != nil {
+		if b, err = m.Case9.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpPrefix", "case_9", len(b)-start)
 		}
 	case 17, 18, 19, 20, 21, 22, 23, 24:
-		if b, err = m.Case17.encode(b); err != nil {
+		if b, err = m.Case17.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpPrefix", "case_17", len(b)-start)
 		}
 	case 25, 26, 27, 28, 29, 30, 31, 32:
-		if b, err = m.Case25.encode(b); err != nil {
+		if b, err = m.Case25.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpPrefix", "case_25", len(b)-start)
 		}
 	default:
@@ -539,21 +539,17 @@ func (m *BgpPrefixCase1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpPrefixCase1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.One[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *BgpPrefixCase1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpPrefixCase1) encode(b []byte) ([]byte, error) {
-	b = append(b, m.One[:]...)
 	return b, nil
 }
 
@@ -604,21 +600,17 @@ func (m *BgpPrefixCase9) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpPrefixCase9) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Two[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *BgpPrefixCase9) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpPrefixCase9) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Two[:]...)
 	return b, nil
 }
 
@@ -669,21 +661,17 @@ func (m *BgpPrefixCase17) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpPrefixCase17) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Three[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *BgpPrefixCase17) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpPrefixCase17) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Three[:]...)
 	return b, nil
 }
 
@@ -734,21 +722,17 @@ func (m *BgpPrefixCase25) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpPrefixCase25) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Four[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *BgpPrefixCase25) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpPrefixCase25) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Four[:]...)
 	return b, nil
 }
 
@@ -881,11 +865,11 @@ func (m *BgpAttribute) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(m.Type))
 	switch codec.Bit(m.ExtendedLength) {
 	case 0:
-		if b, err = m.Case0.encode(b); err != nil {
+		if b, err = m.Case0.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpAttribute", "case_0", len(b)-start)
 		}
 	case 1:
-		if b, err = m.Case1.encode(b); err != nil {
+		if b, err = m.Case1.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "BgpAttribute", "case_1", len(b)-start)
 		}
 	default:
@@ -989,26 +973,22 @@ func (m *BgpAttributeCase0) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpAttributeCase0) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *BgpAttributeCase0) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpAttributeCase0) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Short) > 255 {
 		return b[:start], codec.Above("BgpAttributeCase0", "short", len(b)-start, uint64(len(m.Short)), 255)
 	}
 	b = append(b, uint8(len(m.Short)))
 	b = append(b, m.Short...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *BgpAttributeCase0) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1062,26 +1042,22 @@ func (m *BgpAttributeCase1) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BgpAttributeCase1) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *BgpAttributeCase1) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BgpAttributeCase1) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Long) > 65535 {
 		return b[:start], codec.Above("BgpAttributeCase1", "long", len(b)-start, uint64(len(m.Long)), 65535)
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(len(m.Long)))
 	b = append(b, m.Long...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *BgpAttributeCase1) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -104,7 +104,7 @@ func (m *DnsMessage) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint16(p[8:10], uint16(authorityCount))
 	binary.BigEndian.PutUint16(p[10:12], uint16(additionalCount))
 	for i := range m.Questions {
-		if b, err = m.Questions[i].encode(b); err != nil {
+		if b, err = m.Questions[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DnsMessage", codec.Index("questions", i), len(b)-start)
 		}
 	}
@@ -356,27 +356,23 @@ func (m *DnsQuestion) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DnsQuestion) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DnsQuestion) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DnsQuestion) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if n, bad := DomainNameLength(m.Name); bad != nil || n != len(m.Name) {
 		return b[:start], codec.BadExtern("DnsQuestion", "name", len(b)-start, len(m.Name), n, bad)
 	}
 	b = append(b, m.Name...)
 	b = binary.BigEndian.AppendUint16(b, uint16(m.Type))
 	b = binary.BigEndian.AppendUint16(b, m.Class)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DnsQuestion) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -504,19 +500,19 @@ func (m *DnsRecord) encode(b []byte) ([]byte, error) {
 	lengthFrom := len(b)
 	switch m.Type {
 	case DnsTypeA:
-		if b, err = m.A.encode(b); err != nil {
+		if b, err = m.A.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DnsRecord", "a", len(b)-start)
 		}
 	case DnsTypeAaaa:
-		if b, err = m.Aaaa.encode(b); err != nil {
+		if b, err = m.Aaaa.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DnsRecord", "aaaa", len(b)-start)
 		}
 	case DnsTypeNs, DnsTypeCname, DnsTypePtr:
-		if b, err = m.Ns.encode(b); err != nil {
+		if b, err = m.Ns.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DnsRecord", "ns", len(b)-start)
 		}
 	case DnsTypeMx:
-		if b, err = m.Mx.encode(b); err != nil {
+		if b, err = m.Mx.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "DnsRecord", "mx", len(b)-start)
 		}
 	case DnsTypeTxt:
@@ -676,21 +672,17 @@ func (m *DnsRecordA) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DnsRecordA) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Ipv4[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *DnsRecordA) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DnsRecordA) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Ipv4[:]...)
 	return b, nil
 }
 
@@ -741,21 +733,17 @@ func (m *DnsRecordAaaa) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DnsRecordAaaa) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Ipv6[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *DnsRecordAaaa) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DnsRecordAaaa) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Ipv6[:]...)
 	return b, nil
 }
 
@@ -806,25 +794,21 @@ func (m *DnsRecordNs) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DnsRecordNs) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DnsRecordNs) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DnsRecordNs) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if n, bad := DomainNameLength(m.Target); bad != nil || n != len(m.Target) {
 		return b[:start], codec.BadExtern("DnsRecordNs", "target", len(b)-start, len(m.Target), n, bad)
 	}
 	b = append(b, m.Target...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DnsRecordNs) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -876,26 +860,22 @@ func (m *DnsMx) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *DnsMx) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *DnsMx) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *DnsMx) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint16(b, m.Preference)
 	if n, bad := DomainNameLength(m.Exchange); bad != nil || n != len(m.Exchange) {
 		return b[:start], codec.BadExtern("DnsMx", "exchange", len(b)-start, len(m.Exchange), n, bad)
 	}
 	b = append(b, m.Exchange...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *DnsMx) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -90,15 +90,15 @@ func (m *HciEvent) encode(b []byte) ([]byte, error) {
 	lengthFrom := len(b)
 	switch m.Code {
 	case HciEventCodeDisconnectionComplete:
-		if b, err = m.DisconnectionComplete.encode(b); err != nil {
+		if b, err = m.DisconnectionComplete.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HciEvent", "disconnection_complete", len(b)-start)
 		}
 	case HciEventCodeCommandComplete:
-		if b, err = m.CommandComplete.encode(b); err != nil {
+		if b, err = m.CommandComplete.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HciEvent", "command_complete", len(b)-start)
 		}
 	case HciEventCodeCommandStatus:
-		if b, err = m.CommandStatus.encode(b); err != nil {
+		if b, err = m.CommandStatus.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HciEvent", "command_status", len(b)-start)
 		}
 	default:
@@ -225,29 +225,25 @@ func (m *HciDisconnectionComplete) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HciDisconnectionComplete) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HciDisconnectionComplete) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HciDisconnectionComplete) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Handle>>12 != 0 {
 		return b[:start], codec.Above("HciDisconnectionComplete", "handle", len(b)-start+1, uint64(m.Handle), 4095)
 	}
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = m.Status
 	binary.LittleEndian.PutUint16(p[1:3], m.Handle)
 	p[3] = m.Reason
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HciDisconnectionComplete) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -320,23 +316,19 @@ func (m *HciCommandComplete) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HciCommandComplete) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Packets)
+	b = binary.LittleEndian.AppendUint16(b, m.Opcode)
+	b = append(b, m.ReturnParameters...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *HciCommandComplete) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HciCommandComplete) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Packets)
-	b = binary.LittleEndian.AppendUint16(b, m.Opcode)
-	b = append(b, m.ReturnParameters...)
 	return b, nil
 }
 
@@ -398,25 +390,21 @@ func (m *HciCommandStatus) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HciCommandStatus) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HciCommandStatus) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HciCommandStatus) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = m.Status
 	p[1] = m.Packets
 	binary.LittleEndian.PutUint16(p[2:4], m.Opcode)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HciCommandStatus) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -477,21 +465,8 @@ func (m *HciAcl) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HciAcl) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *HciAcl) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HciAcl) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Handle>>12 != 0 {
 		return b[:start], codec.Above("HciAcl", "handle", len(b)-start+1, uint64(m.Handle), 4095)
 	}
@@ -505,12 +480,21 @@ func (m *HciAcl) encode(b []byte) ([]byte, error) {
 	if length > 65535 {
 		return b[:start], codec.Above("HciAcl", "length", len(b)-start+3, uint64(length), 65535)
 	}
-	b = slices.Grow(b, 5)[:len(b)+5]
+	b = b[:len(b)+5]
 	p := (*[5]byte)(b[len(b)-5:])
 	p[0] = 0x2
 	binary.LittleEndian.PutUint16(p[1:3], m.Handle|uint16(m.PacketBoundary)<<12|uint16(m.Broadcast)<<14)
 	binary.LittleEndian.PutUint16(p[3:5], uint16(length))
 	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *HciAcl) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

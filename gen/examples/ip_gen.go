@@ -337,7 +337,7 @@ func (m *Ipv4Option) encode(b []byte) ([]byte, error) {
 	switch m.Kind {
 	case 0, 1:
 	default:
-		if b, err = m.Body.encode(b); err != nil {
+		if b, err = m.Body.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Ipv4Option", "body", len(b)-start)
 		}
 	}
@@ -405,27 +405,23 @@ func (m *OptionBody) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OptionBody) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OptionBody) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OptionBody) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	length := codec.Quotient(2+int64(len(m.Value)), 1)
 	if length < 0 || length > 255 {
 		return b[:start], codec.Above("OptionBody", "length", len(b)-start, uint64(length), 255)
 	}
 	b = append(b, uint8(length))
 	b = append(b, m.Value...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OptionBody) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -488,32 +484,28 @@ func (m *UdpDatagram) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *UdpDatagram) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *UdpDatagram) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *UdpDatagram) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	length := m.Size()
 	if length > 65535 {
 		return b[:start], codec.Above("UdpDatagram", "length", len(b)-start+4, uint64(length), 65535)
 	}
-	b = slices.Grow(b, 8)[:len(b)+8]
+	b = b[:len(b)+8]
 	p := (*[8]byte)(b[len(b)-8:])
 	binary.BigEndian.PutUint16(p[0:2], m.SourcePort)
 	binary.BigEndian.PutUint16(p[2:4], m.DestinationPort)
 	binary.BigEndian.PutUint16(p[4:6], uint16(length))
 	binary.BigEndian.PutUint16(p[6:8], m.Checksum)
 	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *UdpDatagram) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -869,19 +861,19 @@ func (m *TcpOption) encode(b []byte) ([]byte, error) {
 	switch m.Kind {
 	case TcpOptionKindEnd, TcpOptionKindNop:
 	case TcpOptionKindMss:
-		if b, err = m.Mss.encode(b); err != nil {
+		if b, err = m.Mss.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TcpOption", "mss", len(b)-start)
 		}
 	case TcpOptionKindWindowScale:
-		if b, err = m.WindowScale.encode(b); err != nil {
+		if b, err = m.WindowScale.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TcpOption", "window_scale", len(b)-start)
 		}
 	case TcpOptionKindTimestamps:
-		if b, err = m.Timestamps.encode(b); err != nil {
+		if b, err = m.Timestamps.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TcpOption", "timestamps", len(b)-start)
 		}
 	default:
-		if b, err = m.Body.encode(b); err != nil {
+		if b, err = m.Body.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TcpOption", "body", len(b)-start)
 		}
 	}
@@ -976,22 +968,18 @@ func (m *TcpMss) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TcpMss) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x4)
+	b = binary.BigEndian.AppendUint16(b, m.Bytes)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *TcpMss) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TcpMss) encode(b []byte) ([]byte, error) {
-	b = append(b, 0x4)
-	b = binary.BigEndian.AppendUint16(b, m.Bytes)
 	return b, nil
 }
 
@@ -1053,22 +1041,18 @@ func (m *TcpWindowScale) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TcpWindowScale) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, 0x3)
+	b = append(b, m.Shift)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *TcpWindowScale) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TcpWindowScale) encode(b []byte) ([]byte, error) {
-	b = append(b, 0x3)
-	b = append(b, m.Shift)
 	return b, nil
 }
 
@@ -1131,25 +1115,21 @@ func (m *TcpTimestamps) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TcpTimestamps) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *TcpTimestamps) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TcpTimestamps) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 9)[:len(b)+9]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+9]
 	p := (*[9]byte)(b[len(b)-9:])
 	p[0] = 0xa
 	binary.BigEndian.PutUint32(p[1:5], m.Value)
 	binary.BigEndian.PutUint32(p[5:9], m.Echo)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *TcpTimestamps) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -75,22 +75,9 @@ func (m *NtpPacket) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NtpPacket) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *NtpPacket) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NtpPacket) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	if m.Leap>>2 != 0 {
 		return b[:start], codec.Above("NtpPacket", "leap", len(b)-start, uint64(m.Leap), 3)
 	}
@@ -100,30 +87,39 @@ func (m *NtpPacket) encode(b []byte) ([]byte, error) {
 	if m.Mode>>3 != 0 {
 		return b[:start], codec.Above("NtpPacket", "mode", len(b)-start, uint64(m.Mode), 7)
 	}
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = m.Leap<<6 | m.Version<<3 | uint8(m.Mode)
 	p[1] = m.Stratum
 	p[2] = m.Poll
 	p[3] = m.Precision
-	if b, err = m.RootDelay.encode(b); err != nil {
+	if b, err = m.RootDelay.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "root_delay", len(b)-start)
 	}
-	if b, err = m.RootDispersion.encode(b); err != nil {
+	if b, err = m.RootDispersion.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "root_dispersion", len(b)-start)
 	}
 	b = append(b, m.ReferenceId[:]...)
-	if b, err = m.Reference.encode(b); err != nil {
+	if b, err = m.Reference.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "reference", len(b)-start)
 	}
-	if b, err = m.Origin.encode(b); err != nil {
+	if b, err = m.Origin.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "origin", len(b)-start)
 	}
-	if b, err = m.Receive.encode(b); err != nil {
+	if b, err = m.Receive.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "receive", len(b)-start)
 	}
-	if b, err = m.Transmit.encode(b); err != nil {
+	if b, err = m.Transmit.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "NtpPacket", "transmit", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *NtpPacket) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -255,22 +251,18 @@ func (m *NtpShort) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NtpShort) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint16(b, m.Seconds)
+	b = binary.BigEndian.AppendUint16(b, m.Fraction)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *NtpShort) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NtpShort) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint16(b, m.Seconds)
-	b = binary.BigEndian.AppendUint16(b, m.Fraction)
 	return b, nil
 }
 
@@ -326,22 +318,18 @@ func (m *NtpTime) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NtpTime) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint32(b, m.Seconds)
+	b = binary.BigEndian.AppendUint32(b, m.Fraction)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *NtpTime) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NtpTime) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint32(b, m.Seconds)
-	b = binary.BigEndian.AppendUint32(b, m.Fraction)
 	return b, nil
 }
 

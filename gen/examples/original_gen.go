@@ -27,27 +27,14 @@ func (m *OriginalPacket) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OriginalPacket) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OriginalPacket) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OriginalPacket) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	length := m.Size()
 	if length > 65535 {
 		return b[:start], codec.Above("OriginalPacket", "length", len(b)-start+8, uint64(length), 65535)
 	}
 	checksumAt := len(b) - start + 10
-	b = slices.Grow(b, 26)[:len(b)+26]
+	b = b[:len(b)+26]
 	p := (*[26]byte)(b[len(b)-26:])
 	copy(p[0:4], m.Source[:])
 	copy(p[4:8], m.Destination[:])
@@ -61,6 +48,15 @@ func (m *OriginalPacket) encode(b []byte) ([]byte, error) {
 	}
 	sum := codec.MD5(b[start+payloadAt:start+payloadEnd], codec.Hole(checksumAt-payloadAt, 16, payloadEnd-payloadAt))
 	copy(b[start+checksumAt:], sum[:16])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OriginalPacket) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -167,22 +163,9 @@ func (m *OriginalSegment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OriginalSegment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OriginalSegment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OriginalSegment) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	b = slices.Grow(b, 13)[:len(b)+13]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+13]
 	p := (*[13]byte)(b[len(b)-13:])
 	binary.BigEndian.PutUint16(p[0:2], m.SourcePort)
 	binary.BigEndian.PutUint16(p[2:4], m.DestinationPort)
@@ -192,6 +175,15 @@ func (m *OriginalSegment) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Payload...)
 	if len(b)-start > 486 {
 		return b[:start], codec.Above("OriginalSegment", "", 0, uint64(len(b)-start), 486)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OriginalSegment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }

@@ -47,7 +47,7 @@ func (m *PngFile) encode(b []byte) ([]byte, error) {
 	var err error
 	b = binary.BigEndian.AppendUint64(b, 0x89504e470d0a1a0a)
 	for i := range m.Chunks {
-		if b, err = m.Chunks[i].encode(b); err != nil {
+		if b, err = m.Chunks[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "PngFile", codec.Index("chunks", i), len(b)-start)
 		}
 	}
@@ -134,21 +134,8 @@ func (m *PngChunk) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PngChunk) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PngChunk) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PngChunk) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	length := len(m.Data)
 	if uint64(length) > 4294967295 {
 		return b[:start], codec.Above("PngChunk", "length", len(b)-start, uint64(length), 4294967295)
@@ -157,6 +144,15 @@ func (m *PngChunk) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Type[:]...)
 	b = append(b, m.Data...)
 	b = append(b, m.Crc[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PngChunk) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -240,21 +236,8 @@ func (m *PngHeader) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PngHeader) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PngHeader) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PngHeader) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 13)[:len(b)+13]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+13]
 	p := (*[13]byte)(b[len(b)-13:])
 	binary.BigEndian.PutUint32(p[0:4], m.Width)
 	binary.BigEndian.PutUint32(p[4:8], m.Height)
@@ -263,6 +246,15 @@ func (m *PngHeader) encode(b []byte) ([]byte, error) {
 	p[10] = 0
 	p[11] = 0
 	p[12] = m.Interlace
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PngHeader) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

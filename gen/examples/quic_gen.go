@@ -103,15 +103,15 @@ func (m *QuicLong) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Source...)
 	switch m.Type {
 	case QuicLongTypeInitial:
-		if b, err = m.Initial.encode(b); err != nil {
+		if b, err = m.Initial.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "QuicLong", "initial", len(b)-start)
 		}
 	case QuicLongTypeZeroRtt, QuicLongTypeQuicHandshake:
-		if b, err = m.ZeroRtt.encode(b); err != nil {
+		if b, err = m.ZeroRtt.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "QuicLong", "zero_rtt", len(b)-start)
 		}
 	case QuicLongTypeRetry:
-		if b, err = m.Retry.encode(b); err != nil {
+		if b, err = m.Retry.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "QuicLong", "retry", len(b)-start)
 		}
 	default:
@@ -254,21 +254,8 @@ func (m *QuicInitial) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *QuicInitial) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *QuicInitial) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *QuicInitial) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Token) > 16383 {
 		return b[:start], codec.Above("QuicInitial", "token", len(b)-start, uint64(len(m.Token)), 16383)
 	}
@@ -279,6 +266,15 @@ func (m *QuicInitial) encode(b []byte) ([]byte, error) {
 	}
 	b = codec.AppendVarint(b, uint64(len(m.Protected)))
 	b = append(b, m.Protected...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *QuicInitial) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -349,26 +345,22 @@ func (m *QuicNumbered) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *QuicNumbered) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *QuicNumbered) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *QuicNumbered) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Protected) > 16383 {
 		return b[:start], codec.Above("QuicNumbered", "protected", len(b)-start, uint64(len(m.Protected)), 16383)
 	}
 	b = codec.AppendVarint(b, uint64(len(m.Protected)))
 	b = append(b, m.Protected...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *QuicNumbered) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -426,22 +418,18 @@ func (m *QuicRetry) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *QuicRetry) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Token...)
+	b = append(b, m.Integrity[:]...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *QuicRetry) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *QuicRetry) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Token...)
-	b = append(b, m.Integrity[:]...)
 	return b, nil
 }
 
@@ -498,26 +486,22 @@ func (m *QuicShort) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *QuicShort) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *QuicShort) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *QuicShort) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.ProtectedBits>>5 != 0 {
 		return b[:start], codec.Above("QuicShort", "protected_bits", len(b)-start, uint64(m.ProtectedBits), 31)
 	}
 	b = append(b, 0x40|uint8(codec.Bit(m.Spin))<<5|m.ProtectedBits)
 	b = append(b, m.Rest...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *QuicShort) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -591,21 +575,8 @@ func (m *QuicCrypto) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *QuicCrypto) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *QuicCrypto) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *QuicCrypto) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = codec.AppendVarint(b, 6)
 	if m.Offset > codec.MaxVarint {
 		return b[:start], codec.Above("QuicCrypto", "offset", len(b)-start, uint64(m.Offset), codec.MaxVarint)
@@ -616,6 +587,15 @@ func (m *QuicCrypto) encode(b []byte) ([]byte, error) {
 	}
 	b = codec.AppendVarint(b, uint64(len(m.Bytes)))
 	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *QuicCrypto) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 

@@ -739,15 +739,15 @@ func (m *ClientExtension) encode(b []byte) ([]byte, error) {
 	lengthFrom := len(b)
 	switch m.Type {
 	case ExtensionTypeSupportedGroups:
-		if b, err = m.SupportedGroups.encode(b); err != nil {
+		if b, err = m.SupportedGroups.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ClientExtension", "supported_groups", len(b)-start)
 		}
 	case ExtensionTypeSignatureAlgorithms:
-		if b, err = m.SignatureAlgorithms.encode(b); err != nil {
+		if b, err = m.SignatureAlgorithms.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ClientExtension", "signature_algorithms", len(b)-start)
 		}
 	case ExtensionTypeSupportedVersions:
-		if b, err = m.SupportedVersions.encode(b); err != nil {
+		if b, err = m.SupportedVersions.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ClientExtension", "supported_versions", len(b)-start)
 		}
 	case ExtensionTypeKeyShare:
@@ -880,21 +880,8 @@ func (m *NamedGroups) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NamedGroups) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *NamedGroups) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NamedGroups) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if 2*len(m.Groups) < 2 {
 		return b[:start], codec.Below("NamedGroups", "groups", len(b)-start, uint64(2*len(m.Groups)), 2)
 	}
@@ -904,6 +891,15 @@ func (m *NamedGroups) encode(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, uint16(2*len(m.Groups)))
 	for _, v := range m.Groups {
 		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *NamedGroups) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -973,21 +969,8 @@ func (m *SignatureSchemes) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SignatureSchemes) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SignatureSchemes) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SignatureSchemes) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if 2*len(m.Schemes) < 2 {
 		return b[:start], codec.Below("SignatureSchemes", "schemes", len(b)-start, uint64(2*len(m.Schemes)), 2)
 	}
@@ -997,6 +980,15 @@ func (m *SignatureSchemes) encode(b []byte) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, uint16(2*len(m.Schemes)))
 	for _, v := range m.Schemes {
 		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SignatureSchemes) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1069,21 +1061,8 @@ func (m *ClientVersions) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *ClientVersions) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *ClientVersions) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *ClientVersions) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if 2*len(m.Versions) < 2 {
 		return b[:start], codec.Below("ClientVersions", "versions", len(b)-start, uint64(2*len(m.Versions)), 2)
 	}
@@ -1093,6 +1072,15 @@ func (m *ClientVersions) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(2*len(m.Versions)))
 	for _, v := range m.Versions {
 		b = binary.BigEndian.AppendUint16(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ClientVersions) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1188,11 +1176,11 @@ func (m *ClientShares) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Shares {
-		if longer, ok := m.Shares[i].put(b); ok {
-			b = longer
+		if e := &m.Shares[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Shares[i].encode(b); err != nil {
+		if b, err = m.Shares[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ClientShares", codec.Index("shares", i), len(b)-start)
 		}
 	}
@@ -1276,21 +1264,8 @@ func (m *KeyShareEntry) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *KeyShareEntry) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *KeyShareEntry) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *KeyShareEntry) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint16(b, m.Group)
 	if len(m.KeyExchange) < 1 {
 		return b[:start], codec.Below("KeyShareEntry", "key_exchange", len(b)-start, uint64(len(m.KeyExchange)), 1)
@@ -1303,15 +1278,23 @@ func (m *KeyShareEntry) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *KeyShareEntry) put(b []byte) ([]byte, bool) {
-	if len(m.KeyExchange) < 1 || len(m.KeyExchange) > 65535 {
-		return b, false
+// MarshalBinary returns the encoding of m.
+func (m *KeyShareEntry) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
+	return b, nil
+}
+
+// fits reports whether put can encode m.
+func (m *KeyShareEntry) fits() bool { return len(m.KeyExchange) >= 1 && len(m.KeyExchange) <= 65535 }
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *KeyShareEntry) put(b []byte) []byte {
 	b = append(b, byte(m.Group>>8), byte(m.Group), byte(len(m.KeyExchange)>>8), byte(len(m.KeyExchange)))
 	b = append(b, m.KeyExchange...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -1349,8 +1332,8 @@ func (m *KeyShareEntry) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
-// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
-// inlined in a loop.
+// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in
+// a loop.
 func (m *KeyShareEntry) take(b []byte) int {
 	if len(b) < 4 {
 		return 0

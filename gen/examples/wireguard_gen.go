@@ -101,19 +101,19 @@ func (m *WireguardMessage) encode(b []byte) ([]byte, error) {
 	b = append(b, 0, 0, 0)
 	switch m.Type {
 	case WireguardTypeInitiation:
-		if b, err = m.Initiation.encode(b); err != nil {
+		if b, err = m.Initiation.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "WireguardMessage", "initiation", len(b)-start)
 		}
 	case WireguardTypeResponse:
-		if b, err = m.Response.encode(b); err != nil {
+		if b, err = m.Response.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "WireguardMessage", "response", len(b)-start)
 		}
 	case WireguardTypeCookie:
-		if b, err = m.Cookie.encode(b); err != nil {
+		if b, err = m.Cookie.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "WireguardMessage", "cookie", len(b)-start)
 		}
 	case WireguardTypeTransport:
-		if b, err = m.Transport.encode(b); err != nil {
+		if b, err = m.Transport.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "WireguardMessage", "transport", len(b)-start)
 		}
 	default:
@@ -234,21 +234,8 @@ func (m *WireguardInitiation) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WireguardInitiation) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WireguardInitiation) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WireguardInitiation) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 144)[:len(b)+144]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+144]
 	p := (*[144]byte)(b[len(b)-144:])
 	binary.LittleEndian.PutUint32(p[0:4], m.Sender)
 	copy(p[4:36], m.Ephemeral[:])
@@ -256,6 +243,15 @@ func (m *WireguardInitiation) encode(b []byte) ([]byte, error) {
 	copy(p[84:112], m.Timestamp[:])
 	copy(p[112:128], m.Mac1[:])
 	copy(p[128:144], m.Mac2[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WireguardInitiation) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -327,21 +323,8 @@ func (m *WireguardResponse) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WireguardResponse) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WireguardResponse) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WireguardResponse) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 88)[:len(b)+88]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+88]
 	p := (*[88]byte)(b[len(b)-88:])
 	binary.LittleEndian.PutUint32(p[0:4], m.Sender)
 	binary.LittleEndian.PutUint32(p[4:8], m.Receiver)
@@ -349,6 +332,15 @@ func (m *WireguardResponse) encode(b []byte) ([]byte, error) {
 	copy(p[40:56], m.Empty[:])
 	copy(p[56:72], m.Mac1[:])
 	copy(p[72:88], m.Mac2[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WireguardResponse) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -417,25 +409,21 @@ func (m *WireguardCookie) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WireguardCookie) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WireguardCookie) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WireguardCookie) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 60)[:len(b)+60]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+60]
 	p := (*[60]byte)(b[len(b)-60:])
 	binary.LittleEndian.PutUint32(p[0:4], m.Receiver)
 	copy(p[4:28], m.Nonce[:])
 	copy(p[28:60], m.Cookie[:])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WireguardCookie) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -495,23 +483,19 @@ func (m *WireguardTransport) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WireguardTransport) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.LittleEndian.AppendUint32(b, m.Receiver)
+	b = binary.LittleEndian.AppendUint64(b, m.Counter)
+	b = append(b, m.Packet...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *WireguardTransport) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WireguardTransport) encode(b []byte) ([]byte, error) {
-	b = binary.LittleEndian.AppendUint32(b, m.Receiver)
-	b = binary.LittleEndian.AppendUint64(b, m.Counter)
-	b = append(b, m.Packet...)
 	return b, nil
 }
 

@@ -29,32 +29,28 @@ func (m *Packet) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Packet) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Packet) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Packet) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	length := m.Size()
 	if length > 65535 {
 		return b[:start], codec.Above("Packet", "length", len(b)-start+8, uint64(length), 65535)
 	}
-	b = slices.Grow(b, 26)[:len(b)+26]
+	b = b[:len(b)+26]
 	p := (*[26]byte)(b[len(b)-26:])
 	copy(p[0:4], m.Source[:])
 	copy(p[4:8], m.Destination[:])
 	binary.BigEndian.PutUint16(p[8:10], uint16(length))
 	copy(p[10:26], m.Checksum[:])
 	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Packet) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -126,21 +122,8 @@ func (m *Segment) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Segment) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Segment) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Segment) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 13)[:len(b)+13]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+13]
 	p := (*[13]byte)(b[len(b)-13:])
 	binary.BigEndian.PutUint16(p[0:2], m.SourcePort)
 	binary.BigEndian.PutUint16(p[2:4], m.DestinationPort)
@@ -148,6 +131,15 @@ func (m *Segment) encode(b []byte) ([]byte, error) {
 	binary.BigEndian.PutUint32(p[8:12], m.Acknowledgment)
 	p[12] = m.Flags
 	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Segment) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -217,21 +209,8 @@ func (m *Extension) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Extension) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Extension) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Extension) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = binary.BigEndian.AppendUint16(b, m.Type)
 	if len(m.Data) > 65535 {
 		return b[:start], codec.Above("Extension", "data", len(b)-start, uint64(len(m.Data)), 65535)
@@ -241,15 +220,23 @@ func (m *Extension) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *Extension) put(b []byte) ([]byte, bool) {
-	if len(m.Data) > 65535 {
-		return b, false
+// MarshalBinary returns the encoding of m.
+func (m *Extension) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
+	return b, nil
+}
+
+// fits reports whether put can encode m.
+func (m *Extension) fits() bool { return len(m.Data) <= 65535 }
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *Extension) put(b []byte) []byte {
 	b = append(b, byte(m.Type>>8), byte(m.Type), byte(len(m.Data)>>8), byte(len(m.Data)))
 	b = append(b, m.Data...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -284,8 +271,8 @@ func (m *Extension) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
-// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
-// inlined in a loop.
+// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in
+// a loop.
 func (m *Extension) take(b []byte) int {
 	if len(b) < 4 {
 		return 0
@@ -381,11 +368,11 @@ func (m *Hello) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Extensions {
-		if longer, ok := m.Extensions[i].put(b); ok {
-			b = longer
+		if e := &m.Extensions[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Extensions[i].encode(b); err != nil {
+		if b, err = m.Extensions[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Hello", codec.Index("extensions", i), len(b)-start)
 		}
 	}

@@ -13,20 +13,22 @@ func (g *generator) encoder(s *types.Struct) {
 	name := g.names.of(s)
 	g.p("// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b")
 	g.p("// as it was, and why.")
-	g.p("func (m *%s) AppendBinary(b []byte) ([]byte, error) {", name)
-	g.p("return m.encode(slices.Grow(b, m.Size()))")
-	g.p("}\n")
-	g.p("// MarshalBinary returns the encoding of m.")
-	g.p("func (m *%s) MarshalBinary() ([]byte, error) {", name)
-	g.p("b, err := m.encode(make([]byte, 0, m.Size()))")
-	g.p("if err != nil {")
-	g.p("return nil, err")
-	g.p("}")
-	g.p("return b, nil")
-	g.p("}\n")
+	grows := cheap(s, map[*types.Struct]bool{})
+	head := fmt.Sprintf("func (m *%s) AppendBinary(b []byte) ([]byte, error)", name)
+	if !grows {
+		g.p("%s {", head)
+		g.p("return m.encode(slices.Grow(b, m.Size()))")
+		g.p("}\n")
+		g.marshal(s, "encode")
+		g.p("// encode is AppendBinary to a buffer that has grown already.")
+		head = fmt.Sprintf("func (m *%s) encode(b []byte) ([]byte, error)", name)
+	}
 
 	outer := g.begin(s)
-	e := &encoding{g: g, s: s}
+	e := &encoding{g: g, s: s, grown: grows}
+	if grows && s.Size().Max > 0 {
+		g.p("b = slices.Grow(b, m.Size())")
+	}
 	for _, st := range steps(s, false) {
 		if st.block != nil {
 			e.block(st.block)
@@ -72,11 +74,34 @@ func (g *generator) encoder(s *types.Struct) {
 		}
 	}
 	g.p("return b, nil")
-	outer.WriteString("// encode is AppendBinary to a buffer that has grown already.\n")
-	g.end(outer, fmt.Sprintf("func (m *%s) encode(b []byte) ([]byte, error)", name), "start := len(b)", "var err error")
+	g.end(outer, head, "start := len(b)", "var err error")
+	if grows {
+		g.marshal(s, "AppendBinary")
+	}
 	if g.small[s] {
 		g.put(s)
 	}
+}
+
+// marshal writes MarshalBinary, which uses the given method.
+func (g *generator) marshal(s *types.Struct, encode string) {
+	g.p("// MarshalBinary returns the encoding of m.")
+	g.p("func (m *%s) MarshalBinary() ([]byte, error) {", g.names.of(s))
+	g.p("b, err := m.%s(make([]byte, 0, m.Size()))", encode)
+	g.p("if err != nil {")
+	g.p("return nil, err")
+	g.p("}")
+	g.p("return b, nil")
+	g.p("}\n")
+}
+
+// encodeMethod names the method that a holder calls. Where the size is a sum of lengths
+// there is just AppendBinary, which asks for room itself: that costs less than a call.
+func encodeMethod(s *types.Struct) string {
+	if cheap(s, map[*types.Struct]bool{}) {
+		return "AppendBinary"
+	}
+	return "encode"
 }
 
 // at is where an encoder stands in its message.
@@ -87,6 +112,7 @@ type encoding struct {
 	g *generator
 	s *types.Struct
 
+	grown   bool           // the buffer has room for all
 	patches []*types.Field // lengths to fill in when what they measure is there
 }
 
@@ -170,7 +196,7 @@ func (e *encoding) value(t types.Type, src, path string) {
 		i := intOf(u)
 		g.p("%s", appendInt("b", g.toUint(t, src, uintBits(i.Bits)), i.Bits, i.Little))
 	case *types.Struct:
-		g.p("if b, err = %s.encode(b); err != nil {", g.boundCopy(u, src))
+		g.p("if b, err = %s.%s(b); err != nil {", g.boundCopy(u, src), encodeMethod(u))
 		e.fail("codec.Within(err, %s, %s, %s)", g.fn.name, path, at)
 		g.p("}")
 	case *types.Optional:
@@ -272,8 +298,15 @@ func (e *encoding) vector(t types.Type, v *types.Vector, src, path string) {
 		k := g.fresh("i")
 		g.p("for %s := range %s {", k, src)
 		if s, ok := types.Resolve(v.Elem).(*types.Struct); ok && g.small[s] {
-			g.p("if longer, ok := %s[%s].put(b); ok {", src, k)
-			g.p("b = longer")
+			if _, run, _ := simple(s); run == nil {
+				g.p("b = %s[%s].put(b)", src, k)
+				g.pop()
+				g.p("}")
+				break
+			}
+			x := g.fresh("e")
+			g.p("if %s := &%s[%s]; %s.fits() {", x, src, k, x)
+			g.p("b = %s.put(b)", x)
 			g.p("continue")
 			g.p("}")
 		}
@@ -320,6 +353,9 @@ func (e *encoding) limitsAt(l types.Length, n, path, pos string) {
 	e.fail("codec.Above(%s, %s, %s, uint64(%s), %d)", g.fn.name, path, pos, n, l.Max)
 	g.p("}")
 }
+
+// atMost is the contrary of above.
+func atMost(n string, limit uint64) string { return strings.Replace(above(n, limit), ">", "<=", 1) }
 
 // above returns the condition that an int is above a limit, which may not fit in
 // an int where that has 32 bits.

@@ -44,7 +44,11 @@ func (e *encoding) block(bl *block) {
 		return
 	}
 	p := g.fresh("p")
-	g.p("b = slices.Grow(b, %d)[:len(b)+%d]", bl.bytes, bl.bytes)
+	if e.grown {
+		g.p("b = b[:len(b)+%d]", bl.bytes)
+	} else {
+		g.p("b = slices.Grow(b, %d)[:len(b)+%d]", bl.bytes, bl.bytes)
+	}
 	g.p("%s := (*[%d]byte)(b[len(b)-%d:])", p, bl.bytes, bl.bytes)
 	for _, r := range groups {
 		e.storeRun(r, p, derived)

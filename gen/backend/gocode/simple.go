@@ -8,8 +8,8 @@ import (
 )
 
 // A vector of structs costs a call for each element, which is most of the time if an
-// element is small. So a simple struct that is an element has two more methods, take
-// and put, that do what Decode and encode do where nothing is wrong and are small
+// element is small. So a simple struct that is an element has more methods, take,
+// fits and put, that do what Decode and encode do where nothing is wrong and are small
 // enough to be inlined. What they refuse the others explain.
 
 // simple returns the parts of a struct that has a few whole numbers and arrays of
@@ -89,9 +89,20 @@ func elements(p *types.Program) map[*types.Struct]bool {
 	return out
 }
 
-// put writes the encoder of a simple struct.
+// put writes the encoder of a simple struct, and fits, which says whether it may be
+// called, if there is a question.
 func (g *generator) put(s *types.Struct) {
 	bl, run, _ := simple(s)
+	if run != nil {
+		l := types.Resolve(run.Type).(*types.Vector).Length
+		n := fmt.Sprintf("len(m.%s)", g.fieldName(run))
+		least := ""
+		if l.Min > 0 {
+			least = fmt.Sprintf("%s >= %d && ", n, l.Min)
+		}
+		g.p("// fits reports whether put can encode m.")
+		g.p("func (m *%s) fits() bool { return %s%s }\n", g.names.of(s), least, atMost(n, l.Max))
+	}
 	outer := g.begin(s)
 	var parts []string
 	flush := func() {
@@ -106,17 +117,6 @@ func (g *generator) put(s *types.Struct) {
 		} else {
 			parts = append(parts, byteExprs(v, i.Bits, i.Little)...)
 		}
-	}
-	if run != nil {
-		n := fmt.Sprintf("len(m.%s)", g.fieldName(run))
-		l := types.Resolve(run.Type).(*types.Vector).Length
-		wrong := above(n, l.Max)
-		if l.Min > 0 {
-			wrong = fmt.Sprintf("%s < %d || %s", n, l.Min, wrong)
-		}
-		g.p("if %s {", wrong)
-		g.p("return b, false")
-		g.p("}")
 	}
 	if bl != nil {
 		for _, f := range bl.fields {
@@ -143,9 +143,9 @@ func (g *generator) put(s *types.Struct) {
 		g.p("b = append(b, m.%s...)", g.fieldName(run))
 	}
 	flush()
-	g.p("return b, true")
-	outer.WriteString("// put is encode where nothing is wrong, and false elsewhere. It is small enough to be\n// inlined in a loop.\n")
-	g.end(outer, fmt.Sprintf("func (m *%s) put(b []byte) ([]byte, bool)", g.names.of(s)))
+	g.p("return b")
+	outer.WriteString("// put is encode where nothing can go wrong, small enough to be inlined in a loop.\n")
+	g.end(outer, fmt.Sprintf("func (m *%s) put(b []byte) []byte", g.names.of(s)))
 }
 
 // take writes the decoder of a simple struct.
@@ -195,6 +195,6 @@ func (g *generator) take(s *types.Struct) {
 		g.p("m.%s = b[%d:%d+n:%d+n]", g.fieldName(run), size, size, size)
 	}
 	g.p("return %s", total)
-	outer.WriteString("// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be\n// inlined in a loop.\n")
+	outer.WriteString("// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in\n// a loop.\n")
 	g.end(outer, fmt.Sprintf("func (m *%s) take(b []byte) int", g.names.of(s)))
 }

@@ -37,21 +37,8 @@ func (m *Ints) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Ints) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Ints) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Ints) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.C>>24 != 0 {
 		return b[:start], codec.Above("Ints", "c", len(b)-start+3, uint64(m.C), 16777215)
 	}
@@ -64,7 +51,7 @@ func (m *Ints) encode(b []byte) ([]byte, error) {
 	if m.G>>56 != 0 {
 		return b[:start], codec.Above("Ints", "g", len(b)-start+21, uint64(m.G), 72057594037927935)
 	}
-	b = slices.Grow(b, 36)[:len(b)+36]
+	b = b[:len(b)+36]
 	p := (*[36]byte)(b[len(b)-36:])
 	p[0] = m.A
 	binary.BigEndian.PutUint16(p[1:3], m.B)
@@ -74,6 +61,15 @@ func (m *Ints) encode(b []byte) ([]byte, error) {
 	p[15], p[16], p[17], p[18], p[19], p[20] = byte(m.F>>40), byte(m.F>>32), byte(m.F>>24), byte(m.F>>16), byte(m.F>>8), byte(m.F)
 	p[21], p[22], p[23], p[24], p[25], p[26], p[27] = byte(m.G>>48), byte(m.G>>40), byte(m.G>>32), byte(m.G>>24), byte(m.G>>16), byte(m.G>>8), byte(m.G)
 	binary.BigEndian.PutUint64(p[28:36], m.H)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Ints) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -171,28 +167,15 @@ func (m *Little) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Little) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Little) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Little) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.B>>24 != 0 {
 		return b[:start], codec.Above("Little", "b", len(b)-start+2, uint64(m.B), 16777215)
 	}
 	if m.D>>40 != 0 {
 		return b[:start], codec.Above("Little", "d", len(b)-start+9, uint64(m.D), 1099511627775)
 	}
-	b = slices.Grow(b, 22)[:len(b)+22]
+	b = b[:len(b)+22]
 	p := (*[22]byte)(b[len(b)-22:])
 	binary.LittleEndian.PutUint16(p[0:2], m.A)
 	p[2], p[3], p[4] = byte(m.B), byte(m.B>>8), byte(m.B>>16)
@@ -205,6 +188,15 @@ func (m *Little) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(2*len(m.List)))
 	for _, v := range m.List {
 		b = binary.LittleEndian.AppendUint16(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Little) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -426,21 +418,8 @@ func (m *Bits) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Bits) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Bits) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Bits) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.Level>>2 != 0 {
 		return b[:start], codec.Above("Bits", "level", len(b)-start, uint64(m.Level), 3)
 	}
@@ -459,12 +438,21 @@ func (m *Bits) encode(b []byte) ([]byte, error) {
 	if m.Forty>>40 != 0 {
 		return b[:start], codec.Above("Bits", "forty", len(b)-start+5, uint64(m.Forty), 1099511627775)
 	}
-	b = slices.Grow(b, 11)[:len(b)+11]
+	b = b[:len(b)+11]
 	p := (*[11]byte)(b[len(b)-11:])
 	p[0] = 0x80 | 0x40 | uint8(m.Level)<<3 | m.Three
 	binary.BigEndian.PutUint16(p[1:3], uint16(m.Power)<<12|m.Twelve)
 	p[3] = uint8(codec.Bit(m.Flag)) << 7
 	p[4], p[5], p[6], p[7], p[8], p[9], p[10] = byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>48), byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>40), byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>32), byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>24), byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>16), byte((uint64(uint64(m.Thirteen)<<43|m.Forty<<3|0x5))>>8), byte((uint64(uint64(m.Thirteen)<<43 | m.Forty<<3 | 0x5)))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Bits) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -564,21 +552,8 @@ func (m *WideBits) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *WideBits) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *WideBits) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *WideBits) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.X>>3 != 0 {
 		return b[:start], codec.Above("WideBits", "x", len(b)-start, uint64(m.X), 7)
 	}
@@ -593,6 +568,15 @@ func (m *WideBits) encode(b []byte) ([]byte, error) {
 	codec.PutBits(b[n:], 0, 3, uint64(m.X))
 	codec.PutBits(b[n:], 3, 62, m.Y)
 	codec.PutBits(b[n:], 65, 7, uint64(m.Z))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *WideBits) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -1088,21 +1072,8 @@ func (m *Vectors) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Vectors) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Vectors) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Vectors) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Fixed[:]...)
 	if len(m.Short) > 5 {
 		return b[:start], codec.Above("Vectors", "short", len(b)-start, uint64(len(m.Short)), 5)
@@ -1196,6 +1167,15 @@ func (m *Vectors) encode(b []byte) ([]byte, error) {
 	b = codec.AppendVarint(b, uint64(4*len(m.Words)))
 	for _, v := range m.Words {
 		b = binary.BigEndian.AppendUint32(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Vectors) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -1520,21 +1500,8 @@ func (m *Item) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Item) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Item) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Item) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Kind)
 	if len(m.Value) > 10 {
 		return b[:start], codec.Above("Item", "value", len(b)-start, uint64(len(m.Value)), 10)
@@ -1544,15 +1511,23 @@ func (m *Item) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *Item) put(b []byte) ([]byte, bool) {
-	if len(m.Value) > 10 {
-		return b, false
+// MarshalBinary returns the encoding of m.
+func (m *Item) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
+	return b, nil
+}
+
+// fits reports whether put can encode m.
+func (m *Item) fits() bool { return len(m.Value) <= 10 }
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *Item) put(b []byte) []byte {
 	b = append(b, m.Kind, byte(len(m.Value)))
 	b = append(b, m.Value...)
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -1590,8 +1565,8 @@ func (m *Item) Decode(b []byte) (int, error) {
 	return len(in) - len(b), nil
 }
 
-// take is Decode where nothing is wrong, and 0 elsewhere. It is small enough to be
-// inlined in a loop.
+// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in
+// a loop.
 func (m *Item) take(b []byte) int {
 	if len(b) < 2 {
 		return 0
@@ -1688,11 +1663,11 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0)
 	for i := range m.Items {
-		if longer, ok := m.Items[i].put(b); ok {
-			b = longer
+		if e := &m.Items[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Items[i].encode(b); err != nil {
+		if b, err = m.Items[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("items", i), len(b)-start)
 		}
 	}
@@ -1706,11 +1681,11 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.Counted)))
 	for i := range m.Counted {
-		if longer, ok := m.Counted[i].put(b); ok {
-			b = longer
+		if e := &m.Counted[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Counted[i].encode(b); err != nil {
+		if b, err = m.Counted[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("counted", i), len(b)-start)
 		}
 	}
@@ -1723,30 +1698,30 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 	}
 	b = codec.AppendVarint(b, uint64(bytes))
 	for i2 := range m.Mls {
-		if longer, ok := m.Mls[i2].put(b); ok {
-			b = longer
+		if e := &m.Mls[i2]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Mls[i2].encode(b); err != nil {
+		if b, err = m.Mls[i2].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("mls", i2), len(b)-start)
 		}
 	}
 	for i2 := range m.Exact {
-		if longer, ok := m.Exact[i2].put(b); ok {
-			b = longer
+		if e := &m.Exact[i2]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Exact[i2].encode(b); err != nil {
+		if b, err = m.Exact[i2].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("exact", i2), len(b)-start)
 		}
 	}
 	at2 := len(b)
 	for i2 := range m.Room {
-		if longer, ok := m.Room[i2].put(b); ok {
-			b = longer
+		if e := &m.Room[i2]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Room[i2].encode(b); err != nil {
+		if b, err = m.Room[i2].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("room", i2), len(b)-start)
 		}
 	}
@@ -1754,7 +1729,7 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 		return b[:start], codec.Mismatch("Lists", "room", at2-start, 16, uint64(len(b)-at2))
 	}
 	for i2 := range m.Ints {
-		if b, err = m.Ints[i2].encode(b); err != nil {
+		if b, err = m.Ints[i2].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("ints", i2), len(b)-start)
 		}
 	}
@@ -1773,11 +1748,11 @@ func (m *Lists) encode(b []byte) ([]byte, error) {
 	}
 	b = codec.AppendLEB128(b, uint64(len(m.Tally)))
 	for i2 := range m.Tally {
-		if longer, ok := m.Tally[i2].put(b); ok {
-			b = longer
+		if e := &m.Tally[i2]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Tally[i2].encode(b); err != nil {
+		if b, err = m.Tally[i2].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Lists", codec.Index("tally", i2), len(b)-start)
 		}
 	}
@@ -2127,11 +2102,11 @@ func (m *Greedy) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
 	for i := range m.Items {
-		if longer, ok := m.Items[i].put(b); ok {
-			b = longer
+		if e := &m.Items[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Items[i].encode(b); err != nil {
+		if b, err = m.Items[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Greedy", codec.Index("items", i), len(b)-start)
 		}
 	}
@@ -2202,25 +2177,21 @@ func (m *Letter) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Letter) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Letter) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Letter) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if !utf8.ValidString(m.Text) {
 		return b[:start], codec.Fail("Letter", "text", len(b)-start, codec.ErrUTF8)
 	}
 	b = append(b, m.Text...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Letter) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2271,24 +2242,20 @@ func (m *Tailed) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Tailed) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Tailed) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Tailed) encode(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.First)
 	b = append(b, m.Body...)
 	b = binary.BigEndian.AppendUint16(b, m.Last)
 	b = append(b, m.Tag[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Tailed) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -2400,11 +2367,11 @@ func (m *TailedSelect) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Kind)
 	switch m.Kind {
 	case 1:
-		if b, err = m.Case1.encode(b); err != nil {
+		if b, err = m.Case1.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TailedSelect", "case_1", len(b)-start)
 		}
 	case 2:
-		if b, err = m.Case2.encode(b); err != nil {
+		if b, err = m.Case2.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "TailedSelect", "case_2", len(b)-start)
 		}
 	default:
@@ -2498,21 +2465,17 @@ func (m *TailedSelectCase2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *TailedSelectCase2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.All...)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *TailedSelectCase2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *TailedSelectCase2) encode(b []byte) ([]byte, error) {
-	b = append(b, m.All...)
 	return b, nil
 }
 
@@ -2596,11 +2559,11 @@ func (m *Elsewhere) encode(b []byte) ([]byte, error) {
 	b = append(b, uint8(nField))
 	b = append(b, m.Data...)
 	for i := range m.Items {
-		if longer, ok := m.Items[i].put(b); ok {
-			b = longer
+		if e := &m.Items[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Items[i].encode(b); err != nil {
+		if b, err = m.Items[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Elsewhere", codec.Index("items", i), len(b)-start)
 		}
 	}
@@ -2608,11 +2571,11 @@ func (m *Elsewhere) encode(b []byte) ([]byte, error) {
 	b = append(b, 0, 0, 0)
 	restFieldFrom := len(b)
 	for i := range m.Others {
-		if longer, ok := m.Others[i].put(b); ok {
-			b = longer
+		if e := &m.Others[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Others[i].encode(b); err != nil {
+		if b, err = m.Others[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Elsewhere", codec.Index("others", i), len(b)-start)
 		}
 	}
@@ -2782,11 +2745,11 @@ func (m *Self) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0, 0)
 	for i := range m.Items {
-		if longer, ok := m.Items[i].put(b); ok {
-			b = longer
+		if e := &m.Items[i]; e.fits() {
+			b = e.put(b)
 			continue
 		}
-		if b, err = m.Items[i].encode(b); err != nil {
+		if b, err = m.Items[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Self", codec.Index("items", i), len(b)-start)
 		}
 	}
@@ -2921,21 +2884,8 @@ func (m *SelfLate) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SelfLate) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SelfLate) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SelfLate) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Before) > 7 {
 		return b[:start], codec.Above("SelfLate", "before", len(b)-start, uint64(len(m.Before)), 7)
 	}
@@ -2947,6 +2897,15 @@ func (m *SelfLate) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(length))
 	b = append(b, m.Payload...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SelfLate) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3023,21 +2982,8 @@ func (m *Words) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Words) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Words) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Words) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	words := codec.Quotient(4+int64(len(m.Options)), 4)
 	if words < 0 || words > 15 {
 		return b[:start], codec.Above("Words", "words", len(b)-start, uint64(words), 15)
@@ -3046,13 +2992,22 @@ func (m *Words) encode(b []byte) ([]byte, error) {
 	if total < 0 || total > 65535 {
 		return b[:start], codec.Above("Words", "total", len(b)-start+1, uint64(total), 65535)
 	}
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = 0x40 | uint8(words)
 	binary.BigEndian.PutUint16(p[1:3], uint16(total))
 	p[3] = m.Ttl
 	b = append(b, m.Options...)
 	b = append(b, m.Body...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Words) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3149,21 +3104,8 @@ func (m *Late) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Late) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Late) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Late) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Data) > 9 {
 		return b[:start], codec.Above("Late", "data", len(b)-start, uint64(len(m.Data)), 9)
 	}
@@ -3179,6 +3121,15 @@ func (m *Late) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(bytesField))
 	b = append(b, uint8(doubled))
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Late) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -3293,11 +3244,11 @@ func (m *Body) encode(b []byte) ([]byte, error) {
 	switch m.Kind {
 	case 0:
 	case 1:
-		if b, err = m.Case1.encode(b); err != nil {
+		if b, err = m.Case1.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Body", "case_1", len(b)-start)
 		}
 	case 2:
-		if b, err = m.Case2.encode(b); err != nil {
+		if b, err = m.Case2.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Body", "case_2", len(b)-start)
 		}
 	default:
@@ -3419,22 +3370,18 @@ func (m *BodyCase2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *BodyCase2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint16(b, m.A)
+	b = append(b, m.B)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *BodyCase2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *BodyCase2) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint16(b, m.A)
-	b = append(b, m.B)
 	return b, nil
 }
 
@@ -3523,11 +3470,11 @@ func (m *Kept) encode(b []byte) ([]byte, error) {
 	lengthFrom := len(b)
 	switch on := uint64(m.Type); {
 	case on == 1:
-		if b, err = m.First.encode(b); err != nil {
+		if b, err = m.First.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Kept", "first", len(b)-start)
 		}
 	case on == 2, on >= 16 && on <= 31:
-		if b, err = m.Second.encode(b); err != nil {
+		if b, err = m.Second.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Kept", "second", len(b)-start)
 		}
 	default:
@@ -3924,7 +3871,7 @@ func (m *Refusing) encode(b []byte) ([]byte, error) {
 	sizeFrom := len(b)
 	switch m.Type {
 	case 1:
-		if b, err = m.Case1.encode(b); err != nil {
+		if b, err = m.Case1.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Refusing", "case_1", len(b)-start)
 		}
 	case 2:
@@ -4061,28 +4008,15 @@ func (m *Flags) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Flags) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Flags) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Flags) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, uint8(codec.Bit(m.HasX))<<7|uint8(codec.Bit(m.HasY))<<6)
 	if m.HasX {
 		b = binary.BigEndian.AppendUint16(b, m.X)
 	}
 	if m.HasY {
-		if b, err = m.Y.encode(b); err != nil {
+		if b, err = m.Y.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Flags", "y", len(b)-start)
 		}
 	}
@@ -4095,6 +4029,15 @@ func (m *Flags) encode(b []byte) ([]byte, error) {
 	}
 	if m.HasY {
 		b = append(b, m.H[:]...)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Flags) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -4262,7 +4205,7 @@ func (m *Maybe) encode(b []byte) ([]byte, error) {
 		b = append(b, 0)
 	} else {
 		b = append(b, 1)
-		if b, err = m.Item.encode(b); err != nil {
+		if b, err = m.Item.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Maybe", "item", len(b)-start)
 		}
 	}
@@ -4459,21 +4402,8 @@ func (m *Varints) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Varints) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Varints) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Varints) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if m.A > codec.MaxVarint {
 		return b[:start], codec.Above("Varints", "a", len(b)-start, uint64(m.A), codec.MaxVarint)
 	}
@@ -4489,6 +4419,15 @@ func (m *Varints) encode(b []byte) ([]byte, error) {
 	length := len(m.Data)
 	b = codec.AppendVarint(b, uint64(length))
 	b = append(b, m.Data...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Varints) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -4596,21 +4535,8 @@ func (m *Padded) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Padded) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Padded) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Padded) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	b = append(b, 0x1f)
 	if len(m.Text) > 65535 {
 		return b[:start], codec.Above("Padded", "text", len(b)-start, uint64(len(m.Text)), 65535)
@@ -4619,6 +4545,15 @@ func (m *Padded) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Text...)
 	b = codec.AppendZeros(b, codec.Pad(len(b)-start, 16))
 	b = append(b, m.After)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Padded) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -4707,30 +4642,26 @@ func (m *Signed) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Signed) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Signed) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Signed) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Body.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Body.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "Signed", "body", len(b)-start)
 	}
-	b = slices.Grow(b, 14)[:len(b)+14]
+	b = b[:len(b)+14]
 	p := (*[14]byte)(b[len(b)-14:])
 	copy(p[0:8], m.Key[:])
 	copy(p[8:12], "wire")
 	copy(p[12:14], "\x01\x02")
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Signed) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -4814,22 +4745,9 @@ func (m *Secrets) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Secrets) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Secrets) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Secrets) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
+	b = slices.Grow(b, m.Size())
 	b = append(b, m.Pin[:]...)
 	if 2*len(m.Pins) > 4 {
 		return b[:start], codec.Above("Secrets", "pins", len(b)-start, uint64(2*len(m.Pins)), 4)
@@ -4839,8 +4757,17 @@ func (m *Secrets) encode(b []byte) ([]byte, error) {
 		b = append(b, m.Pins[i][:]...)
 	}
 	b = binary.BigEndian.AppendUint32(b, m.Code)
-	if b, err = m.Inner.encode(b); err != nil {
+	if b, err = m.Inner.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "Secrets", "inner", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Secrets) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -4926,21 +4853,8 @@ func (m *SumInternet) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *SumInternet) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *SumInternet) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *SumInternet) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	sumFieldAt := len(b) - start + 1
 	b = append(b, m.A)
 	b = binary.BigEndian.AppendUint16(b, 0)
@@ -4951,6 +4865,15 @@ func (m *SumInternet) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Data...)
 	sum := codec.Internet(b[start+0:start+len(b)-start], codec.Hole(sumFieldAt-0, 2, len(b)-start-0))
 	copy(b[start+sumFieldAt:], sum[:2])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *SumInternet) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -5033,21 +4956,8 @@ func (m *Sums) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Sums) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Sums) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Sums) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	aFieldAt := len(b) - start + 0
 	b = append(b, m.A)
 	dataAt := len(b) - start
@@ -5060,7 +4970,7 @@ func (m *Sums) encode(b []byte) ([]byte, error) {
 	crcAt := len(b) - start + 0
 	digestAt := len(b) - start + 4
 	oldAt := len(b) - start + 12
-	b = slices.Grow(b, 28)[:len(b)+28]
+	b = b[:len(b)+28]
 	p := (*[28]byte)(b[len(b)-28:])
 	binary.BigEndian.PutUint32(p[0:4], 0)
 	clear(p[4:12])
@@ -5073,6 +4983,15 @@ func (m *Sums) encode(b []byte) ([]byte, error) {
 	copy(b[start+digestAt:], sum2[:8])
 	sum3 := codec.MD5(b[start+crcAt:start+data2End], codec.Hole(oldAt-crcAt, 16, data2End-crcAt))
 	copy(b[start+oldAt:], sum3[:16])
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Sums) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -5175,21 +5094,8 @@ func (m *Small) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Small) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Small) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Small) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.A) > 65535 {
 		return b[:start], codec.Above("Small", "a", len(b)-start, uint64(len(m.A)), 65535)
 	}
@@ -5197,6 +5103,15 @@ func (m *Small) encode(b []byte) ([]byte, error) {
 	b = append(b, m.A...)
 	if len(b)-start > 10 {
 		return b[:start], codec.Above("Small", "", 0, uint64(len(b)-start), 10)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Small) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -5783,7 +5698,7 @@ func (m *ChoiceCase1) encode(b []byte) ([]byte, error) {
 	at := len(b)
 	b = append(b, 0)
 	for i := range m.List {
-		if b, err = m.List[i].encode(b); err != nil {
+		if b, err = m.List[i].AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "ChoiceCase1", codec.Index("list", i), len(b)-start)
 		}
 	}
@@ -5866,27 +5781,23 @@ func (m *Nested) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Nested) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Nested) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Point.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Nested", "point", len(b)-start)
+	}
+	if b, err = m.Tail.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Nested", "tail", len(b)-start)
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Nested) encode(b []byte) ([]byte, error) {
-	start := len(b)
-	var err error
-	if b, err = m.Point.encode(b); err != nil {
-		return b[:start], codec.Within(err, "Nested", "point", len(b)-start)
-	}
-	if b, err = m.Tail.encode(b); err != nil {
-		return b[:start], codec.Within(err, "Nested", "tail", len(b)-start)
+// MarshalBinary returns the encoding of m.
+func (m *Nested) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -5945,22 +5856,18 @@ func (m *NestedPoint) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NestedPoint) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.X)
+	b = append(b, m.Y)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *NestedPoint) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NestedPoint) encode(b []byte) ([]byte, error) {
-	b = append(b, m.X)
-	b = append(b, m.Y)
 	return b, nil
 }
 
@@ -6014,26 +5921,22 @@ func (m *NestedTail) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *NestedTail) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *NestedTail) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *NestedTail) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.Z) > 3 {
 		return b[:start], codec.Above("NestedTail", "z", len(b)-start, uint64(len(m.Z)), 3)
 	}
 	b = append(b, uint8(len(m.Z)))
 	b = append(b, m.Z...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *NestedTail) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -6089,20 +5992,15 @@ func (m *Nothing) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Nothing) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *Nothing) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Nothing) encode(b []byte) ([]byte, error) {
 	return b, nil
 }
 
@@ -6150,23 +6048,10 @@ func (m *Names) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Names) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Names) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Names) encode(b []byte) ([]byte, error) {
 	start := len(b)
 	var err error
-	if b, err = m.Nothing.encode(b); err != nil {
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Nothing.AppendBinary(b); err != nil {
 		return b[:start], codec.Within(err, "Names", "nothing", len(b)-start)
 	}
 	b = append(b, m.Size_)
@@ -6175,7 +6060,7 @@ func (m *Names) encode(b []byte) ([]byte, error) {
 	}
 	b = append(b, uint8(len(m.String_)))
 	b = append(b, m.String_...)
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = m.Type
 	p[1] = m.Range
@@ -6192,6 +6077,15 @@ func (m *Names) encode(b []byte) ([]byte, error) {
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(restField))
 	b = append(b, m.RestOfIt...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Names) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -6393,7 +6287,7 @@ func (m *Message) encode(b []byte) ([]byte, error) {
 		bound.DigestLength = m.DigestLength
 		bound.MessageN = m.N
 		bound.LengthOfWords = m.LengthOfWords
-		if b, err = bound.encode(b); err != nil {
+		if b, err = bound.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Message", "done", len(b)-start)
 		}
 	default:
@@ -6690,21 +6584,8 @@ func (m *Done) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Done) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Done) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Done) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if uint64(len(m.Verify)) != uint64(m.DigestLength) {
 		return b[:start], codec.Mismatch("Done", "verify", len(b)-start, uint64(m.DigestLength), uint64(len(m.Verify)))
 	}
@@ -6724,6 +6605,15 @@ func (m *Done) encode(b []byte) ([]byte, error) {
 	}
 	if uint64(len(b)-at) != uint64(m.LengthOfWords) {
 		return b[:start], codec.Mismatch("Done", "words", at-start, uint64(m.LengthOfWords), uint64(len(b)-at))
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Done) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -6845,11 +6735,11 @@ func (m *Piece) encode(b []byte) ([]byte, error) {
 	var err error
 	switch m.MessageStep {
 	case StepHello:
-		if b, err = m.Hello.encode(b); err != nil {
+		if b, err = m.Hello.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Piece", "hello", len(b)-start)
 		}
 	case StepDone:
-		if b, err = m.Done.encode(b); err != nil {
+		if b, err = m.Done.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Piece", "done", len(b)-start)
 		}
 	default:
@@ -6921,21 +6811,17 @@ func (m *PieceHello) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PieceHello) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint32(b, m.A)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *PieceHello) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PieceHello) encode(b []byte) ([]byte, error) {
-	b = binary.BigEndian.AppendUint32(b, m.A)
 	return b, nil
 }
 
@@ -6986,26 +6872,22 @@ func (m *PieceDone) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *PieceDone) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *PieceDone) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *PieceDone) encode(b []byte) ([]byte, error) {
 	start := len(b)
+	b = slices.Grow(b, m.Size())
 	if len(m.B) > 1073741823 {
 		return b[:start], codec.Above("PieceDone", "b", len(b)-start, uint64(len(m.B)), 1073741823)
 	}
 	b = codec.AppendVarint(b, uint64(len(m.B)))
 	b = append(b, m.B...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PieceDone) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -7116,14 +6998,14 @@ func (m *Outer) encode(b []byte) ([]byte, error) {
 	}
 	switch m.M.Step {
 	case StepHello:
-		if b, err = m.Hello.encode(b); err != nil {
+		if b, err = m.Hello.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Outer", "hello", len(b)-start)
 		}
 	default:
 	}
 	switch m.M.Step {
 	case StepHello:
-		if b, err = m.Hello2.encode(b); err != nil {
+		if b, err = m.Hello2.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Outer", "hello_2", len(b)-start)
 		}
 	default:
@@ -7302,21 +7184,17 @@ func (m *OuterHello) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OuterHello) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.X)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OuterHello) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OuterHello) encode(b []byte) ([]byte, error) {
-	b = append(b, m.X)
 	return b, nil
 }
 
@@ -7368,22 +7246,18 @@ func (m *OuterHello2) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OuterHello2) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Y)
+	b = append(b, m.Z)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *OuterHello2) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OuterHello2) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Y)
-	b = append(b, m.Z)
 	return b, nil
 }
 
@@ -7659,7 +7533,7 @@ func (m *MlsBox) encode(b []byte) ([]byte, error) {
 	b = codec.AppendVarint(b, uint64(bodyLength))
 	switch m.Kind {
 	case KindPiece:
-		if b, err = m.Piece.encode(b); err != nil {
+		if b, err = m.Piece.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "MlsBox", "piece", len(b)-start)
 		}
 	case KindNothing:
@@ -8026,7 +7900,7 @@ func (m *HolderDeep) encode(b []byte) ([]byte, error) {
 	b = append(b, m.Inner...)
 	switch m.HolderStep {
 	case StepHello, StepDone:
-		if b, err = m.Hello.encode(b); err != nil {
+		if b, err = m.Hello.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "HolderDeep", "hello", len(b)-start)
 		}
 	default:
@@ -8097,21 +7971,17 @@ func (m *HolderDeepHello) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *HolderDeepHello) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.V)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *HolderDeepHello) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *HolderDeepHello) encode(b []byte) ([]byte, error) {
-	b = append(b, m.V)
 	return b, nil
 }
 
@@ -8649,22 +8519,18 @@ func (m *GapPair) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *GapPair) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *GapPair) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
+	b = slices.Grow(b, m.Size())
+	for i := range m.Gaps {
+		b = append(b, uint8(m.Gaps[i]))
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *GapPair) encode(b []byte) ([]byte, error) {
-	for i := range m.Gaps {
-		b = append(b, uint8(m.Gaps[i]))
+// MarshalBinary returns the encoding of m.
+func (m *GapPair) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -8724,26 +8590,22 @@ func (m *Bytes) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Bytes) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Bytes) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Bytes) encode(b []byte) ([]byte, error) {
-	b = slices.Grow(b, 8)[:len(b)+8]
+	b = slices.Grow(b, m.Size())
+	b = b[:len(b)+8]
 	p := (*[8]byte)(b[len(b)-8:])
 	p[0] = m.Before
 	copy(p[1:3], m.Pair[:])
 	copy(p[3:6], m.Three[:])
 	binary.BigEndian.PutUint16(p[6:8], m.After)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Bytes) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
 	return b, nil
 }
 
@@ -8804,35 +8666,24 @@ func (m *Framed) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *Framed) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *Framed) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *Framed) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	var err error
+	b = slices.Grow(b, m.Size())
 	length := 5 * len(m.Items)
 	if length > 65535 {
 		return b[:start], codec.Above("Framed", "length", len(b)-start, uint64(length), 65535)
 	}
 	b = binary.BigEndian.AppendUint16(b, uint16(length))
 	for i := range m.Items {
-		if longer, ok := m.Items[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Items[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "Framed", codec.Index("items", i), len(b)-start)
-		}
+		b = m.Items[i].put(b)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Framed) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -8906,30 +8757,25 @@ func (m *FramedItem) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *FramedItem) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Kind)
+	b = binary.BigEndian.AppendUint32(b, m.Value)
+	return b, nil
 }
 
 // MarshalBinary returns the encoding of m.
 func (m *FramedItem) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
 	if err != nil {
 		return nil, err
 	}
 	return b, nil
 }
 
-// encode is AppendBinary to a buffer that has grown already.
-func (m *FramedItem) encode(b []byte) ([]byte, error) {
-	b = append(b, m.Kind)
-	b = binary.BigEndian.AppendUint32(b, m.Value)
-	return b, nil
-}
-
-// put is encode where nothing is wrong, and false elsewhere. It is small enough to be
-// inlined in a loop.
-func (m *FramedItem) put(b []byte) ([]byte, bool) {
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *FramedItem) put(b []byte) []byte {
 	b = append(b, m.Kind, byte(m.Value>>24), byte(m.Value>>16), byte(m.Value>>8), byte(m.Value))
-	return b, true
+	return b
 }
 
 // UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
@@ -8987,22 +8833,8 @@ func (m *OwnNames) Size() int {
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
 // as it was, and why.
 func (m *OwnNames) AppendBinary(b []byte) ([]byte, error) {
-	return m.encode(slices.Grow(b, m.Size()))
-}
-
-// MarshalBinary returns the encoding of m.
-func (m *OwnNames) MarshalBinary() ([]byte, error) {
-	b, err := m.encode(make([]byte, 0, m.Size()))
-	if err != nil {
-		return nil, err
-	}
-	return b, nil
-}
-
-// encode is AppendBinary to a buffer that has grown already.
-func (m *OwnNames) encode(b []byte) ([]byte, error) {
 	start := len(b)
-	var err error
+	b = slices.Grow(b, m.Size())
 	if len(m.List) > 5 {
 		return b[:start], codec.Above("OwnNames", "list", len(b)-start, uint64(len(m.List)), 5)
 	}
@@ -9022,7 +8854,7 @@ func (m *OwnNames) encode(b []byte) ([]byte, error) {
 	if boundField < 0 || boundField > 255 {
 		return b[:start], codec.Above("OwnNames", "bound", len(b)-start+2, uint64(boundField), 255)
 	}
-	b = slices.Grow(b, 4)[:len(b)+4]
+	b = b[:len(b)+4]
 	p := (*[4]byte)(b[len(b)-4:])
 	p[0] = uint8(countField)
 	p[1] = uint8(firstSizeField)
@@ -9031,13 +8863,16 @@ func (m *OwnNames) encode(b []byte) ([]byte, error) {
 	b = append(b, m.First...)
 	b = append(b, m.Second...)
 	for i := range m.Counted {
-		if longer, ok := m.Counted[i].put(b); ok {
-			b = longer
-			continue
-		}
-		if b, err = m.Counted[i].encode(b); err != nil {
-			return b[:start], codec.Within(err, "OwnNames", codec.Index("counted", i), len(b)-start)
-		}
+		b = m.Counted[i].put(b)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *OwnNames) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
 	}
 	return b, nil
 }
