@@ -55,7 +55,10 @@ func newDefaultTier(ctx context.Context, cfg *Config, e errands) (*defaultTier, 
 	if err != nil {
 		return nil, err
 	}
-	t := &defaultTier{cfg: cfg, profile: cfg.Profile, errands: e, log: log, server: cfg.ServerKey}
+	t := &defaultTier{
+		cfg: cfg, profile: cfg.Profile, errands: e, log: log, server: cfg.ServerKey,
+		contacts: make(map[string]*envelope.Contact),
+	}
 	switch device, err := readDevice(cfg); {
 	case err == nil:
 		t.use(device)
@@ -261,18 +264,9 @@ func (t *defaultTier) known(ctx context.Context) ([]peer, error) {
 	}
 	var peers []peer
 	for _, p := range stored {
-		next := peer{name: p.Name, verified: p.Verified}
-		contact := shown[keys.Fold(p.Name)]
-		if contact != nil {
-			next.name = contact.Name()
-		}
-		if next.key, err = newContactPin(next.name, p.Key, contact); err != nil {
-			return nil, fmt.Errorf("client: the known keys of %s: %w", p.Name, err)
-		}
-		if p.Changed != nil {
-			if next.changed, err = newContactPin(next.name, p.Changed, contact); err != nil {
-				return nil, fmt.Errorf("client: the new keys of %s: %w", p.Name, err)
-			}
+		next, err := shownPeer(&p, shown[keys.Fold(p.Name)])
+		if err != nil {
+			return nil, err
 		}
 		peers = append(peers, next)
 	}
@@ -282,15 +276,47 @@ func (t *defaultTier) known(ctx context.Context) ([]peer, error) {
 	return peers, nil
 }
 
-// roster says what the log shows now, and what of it is new.
-func (t *defaultTier) roster(ctx context.Context, g *grown) (*roster, error) {
-	peers, err := t.known(ctx)
-	if err != nil {
-		return nil, err
+// shownPeer is a user as the profile knows him and as the log shows him.
+func shownPeer(p *profile.Peer, shown *envelope.Contact) (next peer, err error) {
+	next = peer{name: p.Name, verified: p.Verified}
+	if shown != nil {
+		next.name = shown.Name()
 	}
-	r := &roster{peers: peers, changed: g.changed}
+	if next.key, err = newContactPin(next.name, p.Key, shown); err != nil {
+		return next, fmt.Errorf("client: the known keys of %s: %w", p.Name, err)
+	}
+	if p.Changed != nil {
+		if next.changed, err = newContactPin(next.name, p.Changed, shown); err != nil {
+			return next, fmt.Errorf("client: the new keys of %s: %w", p.Name, err)
+		}
+	}
+	return next, nil
+}
+
+// roster says what the log shows now of those who changed, and what of it is to
+// be told.
+func (t *defaultTier) roster(ctx context.Context, g *grown) (*roster, error) {
+	latest := make(map[string]*directory.Entry) // by folded name
+	for i := range g.changes {
+		e := g.changes[i].Entry
+		latest[keys.Fold(e.User())] = e
+	}
+	r := &roster{changed: g.changed}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	for folded, e := range latest {
+		contact := shownContact(e)
+		stored, err := t.profile.Peer(ctx, e.User())
+		if err != nil {
+			return nil, fmt.Errorf("client: read the known keys: %w", err)
+		}
+		next, err := shownPeer(&stored, contact)
+		if err != nil {
+			return nil, err
+		}
+		r.peers = append(r.peers, next)
+		t.contacts[folded] = contact
+	}
 	r.events, t.pending = t.pending, nil
 	for i := range g.changes {
 		if said := accountChanged(&g.changes[i]); said != nil {

@@ -242,8 +242,13 @@ func (l *follower) contacts(ctx context.Context) (map[string]*envelope.Contact, 
 		if err != nil {
 			return nil, fmt.Errorf("client: read the log: %w", err)
 		}
-		body := e.Body()
-		shown[keys.Fold(body.User)] = envelope.NewContact(body.User, &body.Account, body.Devices)
+		shown[keys.Fold(e.User())] = shownContact(e)
 	}
 	return shown, nil
+}
+
+// shownContact is a user as an entry shows him.
+func shownContact(e *directory.Entry) *envelope.Contact {
+	body := e.Body()
+	return envelope.NewContact(body.User, &body.Account, body.Devices)
 }

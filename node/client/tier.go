@@ -93,7 +93,8 @@ type beginning struct {
 	roster   *roster
 }
 
-// A roster is what the directory and the profile together say of all users.
+// A roster is what the directory and the profile together say of users: of all
+// of them, or of those who changed.
 type roster struct {
 	peers   []peer
 	changed []string // whose key is another one since the last roster
