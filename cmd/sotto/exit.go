@@ -64,6 +64,7 @@ func explain(err error, user, server string) *failure {
 		insecure *disk.InsecureError
 		newer    *disk.NewerError
 		damaged  *disk.DamagedError
+		device   *client.DeviceFileError
 	)
 	switch {
 	case errors.As(err, &f):
@@ -103,6 +104,8 @@ func explain(err error, user, server string) *failure {
 		return fail(exitNoUser, "%s", unknownLine(unknown))
 	case errors.As(err, &changed):
 		return fail(exitKeyChanged, "%s", keyChangedLine(changed.User, changed.Fingerprint))
+	case errors.As(err, &device):
+		return fail(exitLocked, "The keys of this device cannot be read: %s: %v. Put a backup in their place; or move the file away, and the password makes another device.", device.Path, device.Why)
 	case errors.Is(err, client.ErrDevice):
 		return fail(exitUsage, "There is a profile with an account for %s on %s already: sotto -u %s", user, server, user)
 	case errors.Is(err, client.ErrNoDevices):

@@ -37,13 +37,17 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 		if named, err = readPublicKey(o.serverKey); err != nil {
 			return nil, fail(exitUsage, "Cannot read the server's key: %v. Give the server's file server.pub.", err)
 		}
+		if err := o.checkTier(named, o.serverKey+" holds the key of"); err != nil {
+			return nil, err
+		}
 	}
 	pinned, err := pinnedKey(ctx, p)
+	if pinned != nil && err == nil {
+		err = o.checkTier(pinned, "This profile knows "+o.server()+" as")
+	}
 	switch {
 	case err != nil:
 		return nil, err
-	case pinned != nil && o.checkTier(pinned, "This profile knows "+o.server()) != nil:
-		return nil, o.checkTier(pinned, "This profile knows "+o.server())
 	case pinned != nil && named != nil && !pinned.Equal(named):
 		return nil, fail(exitKeyChanged, "STOP. %s is not the key that this profile knows of %s: someone may be in between. Password not sent. "+
 			"If the admin told you: sotto trust-server --accept DIGITS   (known: %s; in the file: %s)",
@@ -60,7 +64,7 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 		}
 		switch key, err := readPublicKey(path); {
 		case err == nil:
-			if err := o.checkTier(key, path+" holds the key"); err != nil {
+			if err := o.checkTier(key, path+" holds the key of"); err != nil {
 				return nil, err
 			}
 			return &serverKey{key: key, from: path}, nil
@@ -80,9 +84,9 @@ func findServerKey(ctx context.Context, o *options, p *profile.Profile, servers 
 func (o *options) checkTier(k *client.ServerKey, what string) error {
 	switch {
 	case k.Classic() && !o.classic:
-		return fail(exitUsage, "%s as that of a server of the classic tier. Say -classic to talk to it, or use another -state folder.", what)
+		return fail(exitUsage, "%s a server of the classic tier. Say -classic to talk to it, or use another -state folder.", what)
 	case !k.Classic() && o.classic:
-		return fail(exitUsage, "%s as that of a server of the default tier, which does not go back: leave -classic out.", what)
+		return fail(exitUsage, "%s a server of the default tier, which does not go back: leave -classic out.", what)
 	}
 	return nil
 }

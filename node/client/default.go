@@ -77,7 +77,7 @@ func readDevice(cfg *Config) (*keys.Device, error) {
 	defer clear(b)
 	d, err := keys.ParseDeviceFile(b, nil, keys.Stretch{})
 	if err != nil {
-		return nil, fmt.Errorf("client: the key file of this device: %w", err)
+		return nil, &DeviceFileError{Path: cfg.Profile.DevicePath(), Why: err}
 	}
 	if d.Realm != cfg.ServerKey.key.Realm || keys.Fold(d.User) != keys.Fold(cfg.User) {
 		d.Clear()

@@ -84,6 +84,18 @@ func (e *DirectoryError) Error() string { return "the server's list of keys: " +
 
 func (e *DirectoryError) Unwrap() error { return e.Why }
 
+// A DeviceFileError says that the keys of this device cannot be read.
+type DeviceFileError struct {
+	Path string
+	Why  error
+}
+
+func (e *DeviceFileError) Error() string {
+	return "the keys of this device, " + e.Path + ": " + e.Why.Error()
+}
+
+func (e *DeviceFileError) Unwrap() error { return e.Why }
+
 // An UnknownUserError says that there is no such user.
 type UnknownUserError struct {
 	Name    string

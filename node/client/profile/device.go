@@ -15,10 +15,13 @@ const deviceFile = "device.key"
 // deviceMax bounds what is read as such a file.
 const deviceMax = 64 << 10
 
+// DevicePath says where the key file of this device is.
+func (p *Profile) DevicePath() string { return p.folder.Path(deviceFile) }
+
 // Device gives the key file of this device, or ErrNotFound. A file that others
 // may open is a *disk.InsecureError and is not read. The caller clears it.
 func (p *Profile) Device() ([]byte, error) {
-	b, err := disk.ReadFile(p.folder.Path(deviceFile), deviceMax)
+	b, err := disk.ReadFile(p.DevicePath(), deviceMax)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("key file of this device: %w", ErrNotFound)
 	}
@@ -28,7 +31,7 @@ func (p *Profile) Device() ([]byte, error) {
 // SetDevice keeps the key file of this device, durably and whole, in place of
 // the one that was there.
 func (p *Profile) SetDevice(b []byte) error {
-	if err := disk.WriteFile(p.folder.Path(deviceFile), b); err != nil {
+	if err := disk.WriteFile(p.DevicePath(), b); err != nil {
 		return fmt.Errorf("%w: keep the key file of this device: %w", ErrUnavailable, err)
 	}
 	return nil
@@ -36,7 +39,7 @@ func (p *Profile) SetDevice(b []byte) error {
 
 // DropDevice removes the key file of a device that nobody knows.
 func (p *Profile) DropDevice() error {
-	if err := os.Remove(p.folder.Path(deviceFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := os.Remove(p.DevicePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%w: remove the key file of this device: %w", ErrUnavailable, err)
 	}
 	return nil
