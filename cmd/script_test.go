@@ -38,6 +38,8 @@ import (
 //	terminate NAME [CODE]     the same by SIGTERM
 //	interrupt NAME [CODE]     the same by SIGINT
 //	crash NAME                kill -9
+//	copystate FROM TO         copy the state folder of a server
+//	carry FROM TO USER        give what waits for a user to another server
 //	capture NAME REGEXP       put the group of REGEXP in the last stderr into $NAME
 //	saved NAME WHO REGEXP     the same of a program's output, or of the last stdout
 //
@@ -88,6 +90,8 @@ func testScripts(t *testing.T, bin string, classic bool) {
 			"crash":       cmdCrash,
 			"capture":     cmdCapture,
 			"saved":       cmdSaved,
+			"copystate":   cmdCopyState,
+			"carry":       cmdCarry,
 		},
 	})
 }
