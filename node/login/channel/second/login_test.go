@@ -83,81 +83,119 @@ func unwrap(realm []byte, user string, exportKey, wrapped []byte) (*account, err
 	return &account{newPair(seeds)}, nil
 }
 
-// dial logs in.
-func (l *login) dial(over link) (*outcome, error) {
-	d := newDialer(over)
+// A run is a login on its way.
+type run struct {
+	*login
+	*dialer
+	conn []byte
+	step byte // of the last message sent
+	out  outcome
+
+	opaque    *opaqueLogin
+	ephemeral hpke.PrivateKey
+	ss1       []byte
+	one       step
+	b3        []byte
+}
+
+// begin sends B1 and gives B2.
+func (l *login) begin(over link) (r *run, b2 []byte, err error) {
+	r = &run{login: l, dialer: newDialer(over)}
 	b1 := cat([]byte{41}, random(32))
-	b2, err := d.first(b1)
-	if err != nil {
-		return nil, err
+	if b2, err = r.first(b1); err != nil {
+		return nil, nil, err
 	}
 	first := sha256.Sum256(b1)
-	conn := sha256.Sum256(cat(label("conn"), d.local[:], d.peer[:], first[:]))
+	conn := sha256.Sum256(cat(label("conn"), r.local[:], r.peer[:], first[:]))
+	r.conn = conn[:]
+	return r, b2, nil
+}
 
-	// B3 and B4.
-	c1, err := openChallenge(l.server, b2)
+// ask makes a B3.
+func (r *run) ask(b2 []byte) error {
+	c1, err := openChallenge(r.server, b2)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var opaque *opaqueLogin
-	claim := cat(short(l.user), []byte{l.kind})
-	switch l.kind {
+	claim := cat(short(r.user), []byte{r.kind})
+	switch r.kind {
 	case byPassword:
-		opaque = startOpaque([]byte(l.password), folded(l.user), l.server.realm)
-		claim = cat(claim, opaque.ke1)
+		r.opaque = startOpaque([]byte(r.password), folded(r.user), r.server.realm)
+		claim = cat(claim, r.opaque.ke1)
 	case byDevice:
-		claim = cat(claim, l.device.id())
+		claim = cat(claim, r.device.id())
 	}
-	ephemeral := newSealer(random(32))
-	ct1, ss1, err := encapsulate(l.server.seal, "channel first")
-	if err != nil {
-		return nil, err
+	r.ephemeral = newSealer(random(32))
+	var ct1 []byte
+	if ct1, r.ss1, err = encapsulate(r.server.seal, "channel first"); err != nil {
+		return err
 	}
-	keys := cat(ephemeral.PublicKey().Bytes(), ct1)
-	head := cat([]byte{43}, b2, keys, c1.solve(conn[:], keys))
-	one := step1(conn[:], b2, l.server.id(), head, ss1)
-	b3 := cat(head, long(one.seal("b3", padded(claim, 192))))
-	b4, err := d.exchange(kindHello, 2, b3, kindAccept)
-	if err != nil {
-		return nil, err
+	keys := cat(r.ephemeral.PublicKey().Bytes(), ct1)
+	head := cat([]byte{43}, b2, keys, c1.solve(r.conn, keys))
+	r.one = step1(r.conn, b2, r.server.id(), head, r.ss1)
+	r.b3 = cat(head, long(r.one.seal("b3", padded(claim, 192))))
+	return nil
+}
+
+// claim sends B3, more than once if the server asks for more work, and gives B4.
+func (r *run) claim(b2 []byte) (b4 []byte, err error) {
+	kind := byte(kindHello)
+	for rounds := 1; ; rounds++ {
+		if err := r.ask(b2); err != nil {
+			return nil, err
+		}
+		r.step += 2
+		answer, err := r.exchange(kind, r.step, r.b3, kindAccept)
+		if err != nil {
+			return nil, err
+		}
+		if len(answer) != challengeLen {
+			return answer, nil
+		}
+		if rounds == 4 {
+			return nil, errors.New("the server asks for work again and again")
+		}
+		b2, kind = answer, kindAccept
 	}
+}
+
+// finish opens B4, sends B5 and opens B6.
+func (r *run) finish(b4 []byte) (*outcome, error) {
 	s := cryptobyte.String(b4)
 	var ct2 []byte
 	var box cryptobyte.String
 	if !s.ReadBytes(&ct2, encapsulationLen) || !s.ReadUint16LengthPrefixed(&box) || !s.Empty() {
 		return nil, errDecode
 	}
-	ss2, err := decapsulate(ephemeral, "channel second", ct2)
+	ss2, err := decapsulate(r.ephemeral, "channel second", ct2)
 	if err != nil {
 		return nil, err
 	}
-	two := step2(one, b3, ct2, ss1, ss2)
+	two := step2(r.one, r.b3, ct2, r.ss1, ss2)
 	credentials, err := two.open("b4", box)
 	if err != nil {
 		return nil, err
 	}
-	if len(credentials)%64 != 0 || credentials[0] != l.kind {
+	if len(credentials)%64 != 0 || credentials[0] != r.kind {
 		return nil, errDecode
 	}
 
-	// B5.
 	three := step3(two, b4)
-	out := new(outcome)
-	proof, err := l.prove(out, two, three, opaque, credentials[1:])
+	proof, err := r.prove(two, three, credentials[1:])
 	if err != nil {
 		return nil, err
 	}
-	b5 := long(three.seal("b5", padded(cat(u64(l.known.leaves), []byte{l.kind}, proof), 64)))
+	b5 := long(three.seal("b5", padded(cat(u64(r.known.leaves), []byte{r.kind}, proof), 64)))
 	four := step4(three, b5)
-	again := func() error { return d.post(kindAccept, 4, b5) }
+	r.step += 2
+	again := func() error { return r.post(kindAccept, r.step, b5) }
 	if err := again(); err != nil {
 		return nil, err
 	}
-	if out.session, err = newSession(d, four.c2s(), four.s2c(), again); err != nil {
+	out := &r.out
+	if out.session, err = newSession(r.dialer, four.c2s(), four.s2c(), again); err != nil {
 		return nil, err
 	}
-
-	// B6.
 	if out.control, err = out.write(signalFrame(0), false); err != nil {
 		return nil, err
 	}
@@ -165,27 +203,40 @@ func (l *login) dial(over link) (*outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return out, l.open6(out, four, b6)
+	return out, r.open6(out, four, b6)
 }
 
-// prove makes what B5 says besides the tree's size.
-func (l *login) prove(out *outcome, two, three step, opaque *opaqueLogin, credentials []byte) ([]byte, error) {
-	if l.kind == anonymous {
-		return l.invitation, nil
-	}
-	body := cat(three.t, l.device.id(), short(folded(l.user)))
-	if l.kind == byDevice {
-		return l.device.sign.sign("device login", body), nil
-	}
-	ke2, wrapped := credentials[:ke2Len], credentials[ke2Len:ke2Len+92]
-	ke3, exportKey, err := opaque.finish(cat(label("opaque"), two.t), ke2)
+// dial logs in.
+func (l *login) dial(over link) (*outcome, error) {
+	r, b2, err := l.begin(over)
 	if err != nil {
 		return nil, err
 	}
-	if out.account, err = unwrap(l.server.realm, l.user, exportKey, wrapped); err != nil {
+	b4, err := r.claim(b2)
+	if err != nil {
 		return nil, err
 	}
-	return cat(ke3, l.device.public(), out.account.sign.sign("enrol", body)), nil
+	return r.finish(b4)
+}
+
+// prove makes what B5 says besides the tree's size.
+func (r *run) prove(two, three step, credentials []byte) ([]byte, error) {
+	if r.kind == anonymous {
+		return r.invitation, nil
+	}
+	body := cat(three.t, r.device.id(), short(folded(r.user)))
+	if r.kind == byDevice {
+		return r.device.sign.sign("device login", body), nil
+	}
+	ke2, wrapped := credentials[:ke2Len], credentials[ke2Len:ke2Len+92]
+	ke3, exportKey, err := r.opaque.finish(cat(label("opaque"), two.t), ke2)
+	if err != nil {
+		return nil, err
+	}
+	if r.out.account, err = unwrap(r.server.realm, r.user, exportKey, wrapped); err != nil {
+		return nil, err
+	}
+	return cat(ke3, r.device.public(), r.out.account.sign.sign("enrol", body)), nil
 }
 
 func (l *login) open6(out *outcome, four step, b6 []byte) error {

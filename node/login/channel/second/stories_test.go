@@ -111,3 +111,37 @@ func TestWrongPassword(t *testing.T) {
 		}
 	}
 }
+
+// After many guesses the server asks for more work, in the middle of a run.
+func TestMoreWork(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	l := &login{server: h.learn(), user: alice, kind: byPassword, password: password, device: newDevice()}
+	for range 12 {
+		r, b2, err := l.begin(h.link())
+		if err == nil {
+			_, err = r.claim(b2)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	r, b2, err := l.begin(h.link())
+	if err != nil {
+		t.Fatal(err)
+	}
+	b4, err := r.claim(b2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.step != 4 {
+		t.Fatalf("got B4 after step %d, want another B2 in between", r.step)
+	}
+	o, err := r.finish(b4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.want(t, scopeEnrol)
+	if err := o.close(); err != nil {
+		t.Fatal(err)
+	}
+}
