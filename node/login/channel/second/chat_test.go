@@ -89,7 +89,7 @@ func (o *outcome) publish(l *login) (treeHead, error) {
 	if prev == nil || !bytes.Equal(prev.account, o.account.public()) {
 		return treeHead{}, errors.New("the log shows other keys of the account than the password opens")
 	}
-	s, err := o.ask(askPublish, newEntry(l.server.realm, prev.user, prev, o.account, l.device, o.now))
+	s, err := o.ask(askPublish, newEntry(l.server.realm, prev.user, prev, o.account, l.device.public(), o.now))
 	if err != nil {
 		return treeHead{}, err
 	}
@@ -107,7 +107,7 @@ func (o *outcome) register(l *login, user, password string, a *account, d *devic
 	if err != nil {
 		return treeHead{}, err
 	}
-	body := cat(record, a.wrap(l.server.realm, user, exportKey), newEntry(l.server.realm, user, nil, a, d, o.now))
+	body := cat(record, a.wrap(l.server.realm, user, exportKey), newEntry(l.server.realm, user, nil, a, d.public(), o.now))
 	if s, err = o.ask(askRegisterFinish, body); err != nil {
 		return treeHead{}, err
 	}

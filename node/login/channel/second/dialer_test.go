@@ -65,29 +65,47 @@ func (d *dialer) exchange(kind, step byte, message []byte, answer byte) ([]byte,
 		if err := d.post(kind, step, message); err != nil {
 			return nil, err
 		}
-		for {
-			datagram, err := d.receive()
-			if err != nil {
-				return nil, err
-			}
-			if datagram == nil {
-				break
-			}
-			p, err := openPacket(datagram)
-			if err != nil || p.destination != d.local || p.kind != answer {
-				continue
-			}
-			if answer == kindRetry {
-				d.peer, d.token = p.source, p.token
-			} else if p.source != d.peer {
-				continue
-			}
-			if got := whole.add(p.payload, step+1); got != nil {
-				return got, nil
-			}
+		if got, err := d.collect(&whole, step+1, answer); got != nil || err != nil {
+			return got, err
 		}
 	}
 	return nil, errSilence
+}
+
+// await collects a message of which the first packet is here.
+func (d *dialer) await(step, kind byte, first *packet) ([]byte, error) {
+	var whole assembly
+	if got := whole.add(first.payload, step); got != nil {
+		return got, nil
+	}
+	for quiet := 0; quiet < silences; quiet++ {
+		if got, err := d.collect(&whole, step, kind); got != nil || err != nil {
+			return got, err
+		}
+	}
+	return nil, errSilence
+}
+
+// collect takes packets until a message is whole, or none comes for a while.
+func (d *dialer) collect(whole *assembly, step, kind byte) ([]byte, error) {
+	for {
+		datagram, err := d.receive()
+		if err != nil || datagram == nil {
+			return nil, err
+		}
+		p, err := openPacket(datagram)
+		if err != nil || p.destination != d.local || p.kind != kind {
+			continue
+		}
+		if kind == kindRetry {
+			d.peer, d.token = p.source, p.token
+		} else if p.source != d.peer {
+			continue
+		}
+		if got := whole.add(p.payload, step); got != nil {
+			return got, nil
+		}
+	}
 }
 
 // An assembly puts a message together.

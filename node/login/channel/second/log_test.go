@@ -152,14 +152,17 @@ func decodeEntry(raw []byte) (*entry, error) {
 }
 
 // newEntry writes the first entry of an account, or that which follows prev,
-// with one device more. The account's keys stay, so sig_old is all zero.
-func newEntry(realm []byte, user string, prev *entry, a *account, d *device, now uint64) []byte {
+// with one device more, of which it is given the DeviceKeys. The account's keys stay, so
+// sig_old is all zero.
+func newEntry(realm []byte, user string, prev *entry, a *account, d []byte, now uint64) []byte {
 	n, before, why := uint32(1), make([]byte, 32), byte(whyCreated)
 	var devices [][]byte
 	if prev != nil {
 		n, before, why, devices = prev.n+1, hashOf("entry", prev.raw), whyDevice, prev.devices
 	}
-	devices = append(devices, cat(d.public(), u64(now), short("the second")))
+	if d != nil {
+		devices = append(devices, cat(d, u64(now), short("the second")))
+	}
 	body := cat([]byte{40}, realm, short(user), u32(n), before, []byte{why}, a.public(), u64(now),
 		[]byte{byte(len(devices))}, cat(devices...))
 	return cat(body, make([]byte, signatureLen), a.sign.sign("entry", body))

@@ -151,6 +151,13 @@ func opaqueLabel(name string, context []byte) []byte {
 	return cat(u16(64), short("OPAQUE-"+name), short(context))
 }
 
+// macKeys are Km2 and Km3.
+func macKeys(preamble, dh1, dh2, dh3 []byte) (km2, km3 []byte) {
+	agreed := sha512.Sum512(preamble)
+	secret := expand512(extract512(cat(dh1, dh2, dh3)), opaqueLabel("HandshakeSecret", agreed[:]), 64)
+	return expand512(secret, opaqueLabel("ServerMAC", nil), 64), expand512(secret, opaqueLabel("ClientMAC", nil), 64)
+}
+
 // finish answers a ke2 with ke3.
 func (l *opaqueLogin) finish(context, ke2 []byte) (ke3, exportKey []byte, err error) {
 	s := cryptobyte.String(ke2)
@@ -181,10 +188,8 @@ func (l *opaqueLogin) finish(context, ke2 []byte) (ke3, exportKey []byte, err er
 		return nil, nil, err
 	}
 	preamble := cat([]byte("OPAQUEv1-"), long(context), long(l.client), l.ke1, long(l.server), response, serverNonce, serverShare)
+	km2, km3 := macKeys(preamble, dh1, dh2, dh3)
 	agreed := sha512.Sum512(preamble)
-	secret := expand512(extract512(cat(dh1, dh2, dh3)), opaqueLabel("HandshakeSecret", agreed[:]), 64)
-	km2 := expand512(secret, opaqueLabel("ServerMAC", nil), 64)
-	km3 := expand512(secret, opaqueLabel("ClientMAC", nil), 64)
 	if subtle.ConstantTimeCompare(serverMac, mac512(km2, agreed[:])) != 1 {
 		return nil, nil, errPassword
 	}

@@ -32,20 +32,39 @@ func openChallenge(s serverKey, b2 []byte) (*challenge, error) {
 	return c, nil
 }
 
+// bind is what each solution begins with.
+func (c *challenge) bind(conn, keys []byte) []byte {
+	return hashOf("channel pow", c.n1, conn, hashOf("channel keys", keys))[:16]
+}
+
+func (c *challenge) solves(x []byte) bool {
+	h := sha256.Sum256(cat(c.n1, x))
+	return bytes.HasPrefix(h[:], make([]byte, c.d))
+}
+
 // solve finds the solutions, one after the other.
 func (c *challenge) solve(conn, keys []byte) []byte {
-	bind := hashOf("channel pow", c.n1, conn, hashOf("channel keys", keys))[:16]
-	zeros := make([]byte, c.d)
 	var all []byte
 	for index := range c.k {
-		x := cat(bind, []byte{index}, make([]byte, 15))
-		for counter := uint64(0); ; counter++ {
+		x := cat(c.bind(conn, keys), []byte{index}, make([]byte, 15))
+		for counter := uint64(0); !c.solves(x); counter++ {
 			binary.BigEndian.PutUint64(x[24:], counter)
-			if h := sha256.Sum256(cat(c.n1, x)); bytes.HasPrefix(h[:], zeros) {
-				break
-			}
 		}
 		all = append(all, x...)
 	}
 	return append([]byte{c.k}, all...)
+}
+
+// solved checks k solutions.
+func (c *challenge) solved(conn, keys []byte, k byte, xs []byte) bool {
+	if k != c.k {
+		return false
+	}
+	for index := range k {
+		x := xs[int(index)*32:][:32]
+		if !bytes.Equal(x[:17], append(c.bind(conn, keys), index)) || !c.solves(x) {
+			return false
+		}
+	}
+	return true
 }

@@ -37,7 +37,7 @@ func (p protection) nonce(number uint64) []byte {
 type session struct {
 	*dialer
 	out, in protection
-	again   func() error // sends what may not have come, until the server has shown that it did
+	again   func() error // sends the last step again, until the peer has shown that it has it
 	seen    map[uint64]bool
 	highest uint64
 	sent    map[uint64][]byte // payloads that want an ack
@@ -45,18 +45,19 @@ type session struct {
 	opened  uint64 // the next stream of ours
 }
 
-// A stream is the server's half of one.
+// A stream is the peer's half of one, in order.
 type stream struct {
 	pieces map[uint64][]byte
 	bytes  []byte // what is in order and not yet read
 	next   uint64
+	sent   uint64 // bytes of our half
 	size   uint64 // once fin
 	fin    bool
 }
 
-func newSession(d *dialer, c2s, s2c []byte, again func() error) (*session, error) {
+func newSession(d *dialer, out, in []byte, again func() error) (*session, error) {
 	s := &session{
-		dialer: d, out: newProtection(c2s), in: newProtection(s2c), again: again,
+		dialer: d, out: newProtection(out), in: newProtection(in), again: again,
 		seen: map[uint64]bool{}, sent: map[uint64][]byte{}, streams: map[uint64]*stream{},
 	}
 	hello := cat([]byte{segCid}, s.local[:], random(16), []byte{segParams}, varint(30_000), varint(1400))
@@ -78,20 +79,34 @@ func (s *session) transmit(payload []byte, keep bool) error {
 // write sends the bytes of a new stream, all or its beginning.
 func (s *session) write(b []byte, fin bool) (id uint64, err error) {
 	id, s.opened = s.opened, s.opened+2
-	s.streams[id] = &stream{pieces: map[uint64][]byte{}}
-	for offset := 0; offset < len(b); offset += pieceLen {
-		end := min(offset+pieceLen, len(b))
-		p := piece{id, uint64(offset), b[offset:end], fin && end == len(b)}
+	return id, s.more(id, b, fin)
+}
+
+// more sends more bytes of a stream.
+func (s *session) more(id uint64, b []byte, fin bool) error {
+	st := s.stream(id)
+	for rest := b; len(rest) > 0; {
+		n := min(len(rest), pieceLen)
+		p := piece{id, st.sent, rest[:n], fin && n == len(rest)}
 		if err := s.transmit(p.encode(), true); err != nil {
-			return 0, err
+			return err
 		}
+		st.sent += uint64(n)
+		rest = rest[n:]
 	}
-	return id, nil
+	return nil
+}
+
+func (s *session) stream(id uint64) *stream {
+	if s.streams[id] == nil {
+		s.streams[id] = &stream{pieces: map[uint64][]byte{}}
+	}
+	return s.streams[id]
 }
 
 // frame reads the next frame of a stream.
 func (s *session) frame(id uint64) ([]byte, error) {
-	st := s.streams[id]
+	st := s.stream(id)
 	for quiet := 0; ; {
 		if len(st.bytes) >= 3 {
 			n := int(st.bytes[0])<<16 | int(st.bytes[1])<<8 | int(st.bytes[2])
@@ -116,7 +131,7 @@ func (s *session) frame(id uint64) ([]byte, error) {
 	}
 }
 
-// pump waits for a datagram. If there is none, it sends again what the server
+// pump waits for a datagram. If there is none, it sends again what the peer
 // has not acknowledged.
 func (s *session) pump() (heard bool, err error) {
 	datagram, err := s.receive()
@@ -162,17 +177,13 @@ func (s *session) rebuild(low uint32) uint64 {
 
 func (s *session) handle(got *received) error {
 	if got.cid != nil && !bytes.Equal(got.cid, s.peer[:]) {
-		return errors.New("the server is somewhere else than in the handshake")
+		return errors.New("the peer is somewhere else than in the handshake")
 	}
 	for _, a := range got.acked {
 		maps.DeleteFunc(s.sent, func(n uint64, _ []byte) bool { return a.first <= n && n <= a.last })
 	}
 	for _, p := range got.pieces {
-		st := s.streams[p.stream]
-		if st == nil {
-			return fmt.Errorf("bytes of stream %d, which nobody opened", p.stream)
-		}
-		st.take(p)
+		s.stream(p.stream).take(p)
 	}
 	if got.close != nil {
 		return got.close

@@ -1,6 +1,7 @@
 package second
 
 import (
+	"bytes"
 	"errors"
 	"testing"
 )
@@ -144,4 +145,79 @@ func TestMoreWork(t *testing.T) {
 	if err := o.close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// The other way round: our client logs in at a server that was written from the document.
+func TestHost(t *testing.T) {
+	h := newHost()
+	c := newCaller(t, h.key(), alice)
+	if err := h.add(alice, password, nil); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []struct {
+		name     string
+		password string
+		device   []byte
+		more     bool
+		scope    byte
+	}{
+		{name: "password", password: password, scope: scopeEnrol},
+		{name: "password of a known device", password: password, device: c.deviceKeys(), scope: scopeFull},
+		{name: "device", device: c.deviceKeys(), scope: scopeFull},
+		{name: "more work", device: c.deviceKeys(), more: true, scope: scopeFull},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			u := h.users["alice"]
+			u.devices = nil
+			if s.device != nil {
+				u.devices = [][]byte{s.device}
+			}
+			c.password = nil
+			if s.password != "" {
+				c.password = []byte(s.password)
+			}
+			scope, account, err := meet(t, h, c, s.more)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if scope != s.scope {
+				t.Errorf("got scope %d, want %d", scope, s.scope)
+			}
+			if account != nil && !bytes.Equal(account, u.account) {
+				t.Error("the password has brought other keys to light than the account's")
+			}
+		})
+	}
+}
+
+// To our client, a user who doesn't exist is a wrong password.
+func TestHostWithoutUsers(t *testing.T) {
+	h := newHost()
+	c := newCaller(t, h.key(), alice)
+	c.password = []byte(password)
+	if _, _, err := meet(t, h, c, false); !errors.Is(err, errOtherPassword) {
+		t.Errorf("got %v, want %v", err, errOtherPassword)
+	}
+}
+
+// meet lets a client log in at a host.
+func meet(t *testing.T, h *host, c *caller, more bool) (scope byte, account []byte, err error) {
+	t.Helper()
+	l := newHostLink(t)
+	served := make(chan error, 1)
+	go func() {
+		s, err := h.serve(l, more)
+		for err == nil {
+			_, err = s.pump() // until the client says that it is gone
+		}
+		if gone := new(closed); errors.As(err, &gone) {
+			err = nil
+		}
+		served <- err
+	}()
+	scope, account, err = c.call(l.LocalAddr())
+	if err == nil {
+		err = <-served
+	}
+	return scope, account, err
 }
