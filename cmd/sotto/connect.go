@@ -87,7 +87,7 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 	if err != nil {
 		return err
 	}
-	password, err := c.password(ctx, o, in)
+	password, err := c.password(ctx, o, key, in)
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,10 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 	if other := (*client.ServerKeyError)(nil); errors.As(err, &other) && !key.pinned {
 		return fail(exitKeyChanged, "STOP. %s shows another key than %s holds: someone may be in between, or it is another server. Password not sent. "+
 			"(in the file: %s; shown: %s)", o.server(), cmp.Or(key.from, "the one accepted"), other.Pinned, other.Shown)
+	}
+	if silent := (*client.NoAnswerError)(nil); password == nil && errors.As(err, &silent) && silent.Why != nil {
+		return fail(exitNoContact, "No session with %s (%s, UDP): %v. Try again. If this device was removed from the account, or the account was reset, "+
+			"the password makes it known again: -p -", o.server(), silent.Server, silent.Why)
 	}
 	if err != nil {
 		return err
@@ -119,11 +123,10 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 
 // password gives the password to log in with: none where this device has a key
 // of its own and nobody insists.
-func (c *connection) password(ctx context.Context, o *options, in *bufio.Reader) ([]byte, error) {
+func (c *connection) password(ctx context.Context, o *options, key *serverKey, in *bufio.Reader) ([]byte, error) {
 	if !o.classic && o.passwordsGiven() == 0 {
-		key, err := c.profile.Device()
-		if !errors.Is(err, profile.ErrNotFound) {
-			clear(key)
+		known, err := client.DeviceKnown(ctx, client.Config{User: o.user, ServerKey: key.key, Profile: c.profile})
+		if err != nil || known {
 			return nil, err
 		}
 	}

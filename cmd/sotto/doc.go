@@ -4,6 +4,8 @@
 //	  list
 //	  send Alice hello there
 //
+//	sotto join LINK
+//
 // The program parses the command line, asks for passwords and about keys, and
 // renders the events of node/client: one line each, at a terminal under a
 // prompt with a line editor, in a pipe without. Everything it does to messages

@@ -494,6 +494,50 @@ func TestAttack67UnsignedServerKey(t *testing.T) {
 	}
 }
 
+// The keys of a device are on disk before the log can show them. A program that is
+// killed in between enters the same device with its next run.
+func TestKilledWhileTheDeviceIsEntered(t *testing.T) {
+	w := newDefaultWorld(t)
+	p, err := profile.Open(profile.Dir(filepath.Join(w.dir, "clients"), "Bob", "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	account, err := keys.NewAccount(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	device, err := keys.NewDevice(rand.Reader, w.host.Realm(), "Bob", account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := device.Marshal(rand.Reader, nil, keys.Stretch{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.SetDevice(b); err != nil {
+		t.Fatal(err)
+	}
+	known := func(p *profile.Profile) bool {
+		t.Helper()
+		known, err := client.DeviceKnown(t.Context(), client.Config{User: "bob", ServerKey: w.serverKey(), Profile: p})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return known
+	}
+	if known(p) {
+		t.Error("a device that the log does not show is said to be known")
+	}
+	p.Close()
+	bob := w.enter("Bob", func(cfg *client.Config) { cfg.Password = []byte("Bob") })
+	if devices, err := bob.Devices(t.Context()); err != nil || len(devices) != 1 || devices[0].Fingerprint != keys.Fingerprint(device.Id()) {
+		t.Errorf("devices %+v, %v; want the one that was on disk", devices, err)
+	}
+	if !known(bob.profile) {
+		t.Error("a device that the log shows is said to be unknown")
+	}
+}
+
 // "An invitation carries the pin", makes one account, and the host never sees the
 // password.
 func TestJoin(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"sotto/node/client/profile"
+	"sotto/node/directory"
 	"sotto/node/keys"
 )
 
@@ -14,6 +16,29 @@ type Device struct {
 	Fingerprint string
 	Since       time.Time
 	This        bool // we are it
+}
+
+// DeviceKnown reports whether a profile has a device that can log in: one that the
+// log shows, as far as the profile knows it. Otherwise a password is needed.
+func DeviceKnown(ctx context.Context, cfg Config) (bool, error) {
+	d, err := readDevice(&cfg)
+	if errors.Is(err, profile.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	defer d.Clear()
+	b, err := cfg.Profile.Entry(ctx, cfg.User)
+	if err != nil || b == nil {
+		return false, err
+	}
+	own, err := directory.Stored(b)
+	if err != nil {
+		return false, err
+	}
+	_, shown := own.Device(d.Id())
+	return shown, nil
 }
 
 // ErrNoDevices says that there are no devices in the classic tier.

@@ -11,10 +11,15 @@
 //   - A message that arrived is on disk before its receipt leaves, is shown
 //     once, and in the order in which its sender wrote it. What is missing in
 //     between is shown as a gap.
-//   - It speaks to one server key, the one it was given. Nothing of the login,
-//     not even the user's name, leaves before that key has been used.
-//   - A user whose key changes is an alarm: sending to him stops until the new
-//     key is accepted.
+//   - It speaks to one server key, the one it was given, or in the default tier
+//     one that it leads to. Nothing of the login, not even the user's name, leaves
+//     before that key has been used.
+//   - A user whose key changes, and whose old key does not vouch for that, is an
+//     alarm: sending to him stops until the new key is accepted.
+//   - In the default tier: what the server says of anybody's keys stands in a log,
+//     and the log only grows. If the server has shown another user another log,
+//     the first message between the two says so, and the profile keeps what
+//     convicts the server.
 //   - Contact that is lost comes back by itself.
 //
 // Messages go from client to client: the server says where the recipient is
@@ -30,14 +35,22 @@
 // function to call.
 //
 // What keys there are and how messages are sealed is the business of a tier,
-// of which a deployment has one; see the tier interface.
+// of which a deployment has one; see the tier interface. In the classic tier it is
+// one RSA key pair for each user, which the password unlocks at the first login
+// of a run. In the default tier each device has keys of its own, in its profile;
+// the password, or an invitation to a new account, makes a device known to the
+// log, and is not needed again.
 //
 // What lies on disk is kept by node/client/profile. The package draws nothing:
 // cmd/sotto renders the events.
 //
 // # Limitations
 //
-// One session per user: a second login ends the first. A message is one text
-// of at most 1 MiB. Who talks to whom, when, and how much is known to the
+// One session per user: a second login ends the first, also on another device. So
+// what is sent reaches the device that comes first, and one that was entered in the
+// log after a message was sealed cannot open it: its sender is told that it failed.
+// The keys of a device lie in its profile without a passphrase. A server that was
+// restored from a backup older than its log is an alarm. A message is one text of at
+// most 1 MiB. Who talks to whom, when, and how much is known to the
 // server, also for messages that go directly.
 package client

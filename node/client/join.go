@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 
@@ -15,8 +16,9 @@ var ErrDevice = errors.New("this profile has an account already")
 // *LoginError wraps a *chat.Refusal if the server did not make the account.
 func Join(ctx context.Context, cfg Config, invitation wire.Invitation) (name string, err error) {
 	defer clear(cfg.Password)
-	if _, err := readDevice(&cfg); err == nil {
-		return "", ErrDevice
+	// A device that the log does not show is what an earlier try has left.
+	if known, err := DeviceKnown(ctx, cfg); err != nil || known {
+		return "", cmp.Or(err, ErrDevice)
 	}
 	c, err := newClient(ctx, cfg)
 	if err != nil {

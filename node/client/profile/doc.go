@@ -18,6 +18,7 @@
 // ID, if it was killed between showing it and Shown.
 //
 // What it does not do: it has no network, no clock and no cryptography. It
-// keeps envelopes sealed, as it gets them, and stores no private key; whoever
-// copies the folder learns who wrote to whom and when, and no text.
+// keeps envelopes sealed and the key file of this device, as it gets them. Whoever
+// copies the database learns who wrote to whom and when, and no text; who copies the key
+// file too is this device.
 package profile
