@@ -58,7 +58,7 @@ func directives(t *testing.T) []directive {
 }
 
 // sources reads the .wire files that some arguments name, in the order of wiregen.
-func sources(t *testing.T, args ...string) []*diag.Source {
+func sources(t testing.TB, args ...string) []*diag.Source {
 	t.Helper()
 	var all []*diag.Source
 	for _, arg := range args {

@@ -6,6 +6,7 @@ import (
 	"go/format"
 	"path"
 	"strings"
+	"sync"
 
 	"sotto/gen/types"
 )
@@ -24,18 +25,25 @@ func Generate(p *types.Program, pkg, runtime string) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	// All at once: most of the time goes into go/format.
 	small := elements(p)
-	var out []File
-	for _, f := range p.Files {
-		g := &generator{names: names, small: small}
-		for _, d := range f.Decls {
-			g.decl(d)
-		}
-		text, err := g.file(f, pkg, runtime)
+	out, errs := make([]File, len(p.Files)), make([]error, len(p.Files))
+	var files sync.WaitGroup
+	for i, f := range p.Files {
+		files.Go(func() {
+			g := &generator{names: names, small: small}
+			for _, d := range f.Decls {
+				g.decl(d)
+			}
+			out[i].Name = FileName(f.Name)
+			out[i].Text, errs[i] = g.file(f, pkg, runtime)
+		})
+	}
+	files.Wait()
+	for _, err := range errs {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, File{FileName(f.Name), text})
 	}
 	return out, nil
 }
