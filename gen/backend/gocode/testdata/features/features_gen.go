@@ -9006,3 +9006,354 @@ func (m *OwnNames) appendText(b []byte) []byte {
 	b = append(b, ']')
 	return append(b, '}')
 }
+
+// Vectors of 2^30-1, as their lengths can claim.
+type ClaimBytes struct {
+	Bytes []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *ClaimBytes) Size() int {
+	return codec.VarintSize(uint64(len(m.Bytes))) + len(m.Bytes)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *ClaimBytes) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	if len(m.Bytes) > 1073741823 {
+		return b[:start], codec.Above("ClaimBytes", "bytes", len(b)-start, uint64(len(m.Bytes)), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(len(m.Bytes)))
+	b = append(b, m.Bytes...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ClaimBytes) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *ClaimBytes) UnmarshalBinary(b []byte) error {
+	*m = ClaimBytes{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("ClaimBytes", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a ClaimBytes from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *ClaimBytes) Decode(b []byte) (int, error) {
+	in := b
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("ClaimBytes", "bytes", 0, len(b), n)
+	}
+	if k > uint64(len(b)-n) {
+		return 0, codec.ShortBy("ClaimBytes", "bytes", 0, len(b)-n, k)
+	}
+	m.Bytes = b[n : n+int(k) : n+int(k)]
+	b = b[n+int(k):]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *ClaimBytes) String() string { return string(m.appendText(nil)) }
+
+func (m *ClaimBytes) appendText(b []byte) []byte {
+	b = append(b, "ClaimBytes{"...)
+	b = append(b, "bytes: "...)
+	b = codec.AppendBytes(b, m.Bytes)
+	return append(b, '}')
+}
+
+// A ClaimItems is a struct of the protocol.
+type ClaimItems struct {
+	Items []Item
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *ClaimItems) Size() int {
+	n := 4
+	for i := range m.Items {
+		n += m.Items[i].Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *ClaimItems) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ClaimItems) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *ClaimItems) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	for i := range m.Items {
+		if e := &m.Items[i]; e.fits() {
+			b = e.put(b)
+			continue
+		}
+		if b, err = m.Items[i].AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "ClaimItems", codec.Index("items", i), len(b)-start)
+		}
+	}
+	n := len(b) - at - 4
+	if n > 1073741823 {
+		return b[:start], codec.Above("ClaimItems", "items", at-start, uint64(n), 1073741823)
+	}
+	binary.BigEndian.PutUint32(b[at:], uint32(n))
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *ClaimItems) UnmarshalBinary(b []byte) error {
+	*m = ClaimItems{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("ClaimItems", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a ClaimItems from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *ClaimItems) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 4 {
+		return 0, codec.Short("ClaimItems", "items", 0, len(b), 4)
+	}
+	k := uint64(binary.BigEndian.Uint32(b[0:4]))
+	if k > 1073741823 {
+		return 0, codec.Above("ClaimItems", "items", 0, uint64(k), 1073741823)
+	}
+	if k > uint64(len(b)-4) {
+		return 0, codec.ShortBy("ClaimItems", "items", 0, len(b)-4, k)
+	}
+	rest := b[4 : 4+int(k)]
+	b = b[4+int(k):]
+	list := m.Items[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
+		n, err := list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Inside(codec.Within(err, "ClaimItems", codec.Index("items", len(list)-1), len(in)-len(b)-len(rest)))
+		}
+		rest = rest[n:]
+	}
+	m.Items = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *ClaimItems) String() string { return string(m.appendText(nil)) }
+
+func (m *ClaimItems) appendText(b []byte) []byte {
+	b = append(b, "ClaimItems{"...)
+	b = append(b, "items: "...)
+	b = append(b, '[')
+	for i := range m.Items {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = m.Items[i].appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A ClaimNumbers is a struct of the protocol.
+type ClaimNumbers struct {
+	Numbers []uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *ClaimNumbers) Size() int {
+	return 4 + 8*len(m.Numbers)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *ClaimNumbers) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	if len(m.Numbers) > 1073741823 {
+		return b[:start], codec.Above("ClaimNumbers", "numbers", len(b)-start, uint64(len(m.Numbers)), 1073741823)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Numbers)))
+	for _, v := range m.Numbers {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ClaimNumbers) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *ClaimNumbers) UnmarshalBinary(b []byte) error {
+	*m = ClaimNumbers{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("ClaimNumbers", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a ClaimNumbers from the front of b and returns how many bytes it took.
+func (m *ClaimNumbers) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 4 {
+		return 0, codec.Short("ClaimNumbers", "numbers", 0, len(b), 4)
+	}
+	k := uint64(binary.BigEndian.Uint32(b[0:4]))
+	if k > 1073741823 {
+		return 0, codec.Above("ClaimNumbers", "numbers", 0, uint64(k), 1073741823)
+	}
+	count := k
+	b = b[4:]
+	list := m.Numbers[:0]
+	for range count {
+		list = codec.Extend(list)
+		if len(b) < 8 {
+			return 0, codec.Short("ClaimNumbers", codec.Index("numbers", len(list)-1), len(in)-len(b), len(b), 8)
+		}
+		list[len(list)-1] = binary.BigEndian.Uint64(b[0:8])
+		b = b[8:]
+	}
+	m.Numbers = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *ClaimNumbers) String() string { return string(m.appendText(nil)) }
+
+func (m *ClaimNumbers) appendText(b []byte) []byte {
+	b = append(b, "ClaimNumbers{"...)
+	b = append(b, "numbers: "...)
+	b = append(b, '[')
+	for i := range m.Numbers {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, m.Numbers[i])
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
+// A ClaimMany is a struct of the protocol.
+type ClaimMany struct {
+	Numbers []uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *ClaimMany) Size() int {
+	return codec.VarintSize(uint64(8*len(m.Numbers))) + 8*len(m.Numbers)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *ClaimMany) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	if 8*len(m.Numbers) > 1073741823 {
+		return b[:start], codec.Above("ClaimMany", "numbers", len(b)-start, uint64(8*len(m.Numbers)), 1073741823)
+	}
+	b = codec.AppendVarint(b, uint64(8*len(m.Numbers)))
+	for _, v := range m.Numbers {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *ClaimMany) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *ClaimMany) UnmarshalBinary(b []byte) error {
+	*m = ClaimMany{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("ClaimMany", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a ClaimMany from the front of b and returns how many bytes it took.
+func (m *ClaimMany) Decode(b []byte) (int, error) {
+	in := b
+	k, n := codec.VarintMLS(b)
+	if n <= 0 || n != codec.VarintSize(k) {
+		return 0, codec.BadVarint("ClaimMany", "numbers", 0, len(b), n)
+	}
+	if k > uint64(len(b)-n) {
+		return 0, codec.ShortBy("ClaimMany", "numbers", 0, len(b)-n, k)
+	}
+	if int(k)%8 != 0 {
+		return 0, codec.Inside(codec.Uneven("ClaimMany", "numbers", 0+n, int(k), 8))
+	}
+	values := slices.Grow(m.Numbers[:0], int(k)/8)
+	for v := b[n : n+int(k)]; len(v) >= 8; v = v[8:] {
+		values = append(values, binary.BigEndian.Uint64(v[0:8]))
+	}
+	m.Numbers = values
+	b = b[n+int(k):]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *ClaimMany) String() string { return string(m.appendText(nil)) }
+
+func (m *ClaimMany) appendText(b []byte) []byte {
+	b = append(b, "ClaimMany{"...)
+	b = append(b, "numbers: "...)
+	b = append(b, '[')
+	for i := range m.Numbers {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, m.Numbers[i])
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}

@@ -57,6 +57,8 @@ var all = map[string]func() message{
 	"Message": func() message { return new(Message) }, "Hello": func() message { return new(Hello) },
 	"Done": func() message { return new(Done) }, "Piece": func() message { return new(Piece) },
 	"PieceHello": func() message { return new(PieceHello) }, "PieceDone": func() message { return new(PieceDone) },
+	"ClaimBytes": func() message { return new(ClaimBytes) }, "ClaimItems": func() message { return new(ClaimItems) },
+	"ClaimNumbers": func() message { return new(ClaimNumbers) }, "ClaimMany": func() message { return new(ClaimMany) },
 	"Outer": func() message { return new(Outer) }, "OuterHello": func() message { return new(OuterHello) },
 	"OuterHello2": func() message { return new(OuterHello2) }, "Box": func() message { return new(Box) },
 	"MlsBox": func() message { return new(MlsBox) }, "Boxes": func() message { return new(Boxes) },
@@ -297,6 +299,33 @@ func TestLengthAllocatesNothing(t *testing.T) {
 			if n := testing.AllocsPerRun(10, func() { m.Decode(in) }); n > 12 {
 				t.Errorf("%s: %x allocates %v times", name, in, n)
 			}
+		}
+	}
+}
+
+// A header that claims 2^30-1 bytes or elements, with none or few behind it, costs no more than the error.
+func TestHugeClaim(t *testing.T) {
+	for _, c := range []struct {
+		m  message
+		in string
+	}{
+		{new(ClaimBytes), "\xbf\xff\xff\xff"}, {new(ClaimBytes), "\xbf\xff\xff\xffabc"},
+		{new(ClaimItems), "\x3f\xff\xff\xff"}, {new(ClaimItems), "\x3f\xff\xff\xff\x00\x01\x02"},
+		{new(ClaimNumbers), "\x3f\xff\xff\xff"}, {new(ClaimNumbers), "\x3f\xff\xff\xff12345678"},
+		{new(ClaimMany), "\xbf\xff\xff\xff"}, {new(ClaimMany), "\xbf\xff\xff\xff12345678"},
+	} {
+		in := []byte(c.in)
+		const rounds = 100
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range rounds {
+			if _, err := c.m.Decode(in); !errors.Is(err, codec.ErrShort) {
+				t.Fatalf("%T: %x: %v, want truncated", c.m, in, err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		if n := (after.TotalAlloc - before.TotalAlloc) / rounds; n > 1024 {
+			t.Errorf("%T: %x costs %d bytes", c.m, in, n)
 		}
 	}
 }
