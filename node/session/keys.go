@@ -66,9 +66,9 @@ func (s Secrets) GoString() string { return s.String() }
 
 // A key protects the packets of one direction in one phase.
 type key struct {
-	aead   cipher.AEAD
+	aead   cipher.AEAD // nil at rest
 	iv     [12]byte
-	secret [32]byte // the next phase's key comes from it
+	secret [32]byte // the key comes from it, and the next phase's
 	phase  bool
 	first  uint64 // the lowest packet number of this phase, once one is known
 	count  uint64 // packets sealed or opened in this phase
@@ -85,24 +85,32 @@ func expand(secret []byte, label string, size int) ([]byte, error) {
 
 func newKey(secret [32]byte, phase bool) (*key, error) {
 	k := &key{secret: secret, phase: phase}
-	raw, err := expand(secret[:], labelKey, 32)
-	if err != nil {
-		return nil, err
-	}
-	defer clear(raw)
 	iv, err := expand(secret[:], labelIV, len(k.iv))
 	if err != nil {
 		return nil, err
 	}
 	copy(k.iv[:], iv)
+	return k, k.wake()
+}
+
+// wake makes the cipher, if there is none.
+func (k *key) wake() error {
+	if k.aead != nil {
+		return nil
+	}
+	raw, err := expand(k.secret[:], labelKey, 32)
+	if err != nil {
+		return err
+	}
+	defer clear(raw)
 	block, err := aes.NewCipher(raw)
 	if err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+		return fmt.Errorf("session: %w", err)
 	}
 	if k.aead, err = cipher.NewGCM(block); err != nil {
-		return nil, fmt.Errorf("session: %w", err)
+		return fmt.Errorf("session: %w", err)
 	}
-	return k, nil
+	return nil
 }
 
 // following is the key of the next phase.
@@ -152,6 +160,9 @@ func (k *Keys) Seal(packet []byte, head int, number uint64) error {
 	if number < k.sealed || number > lastNumber || k.send.count >= sealLimit {
 		return ErrExhausted
 	}
+	if err := k.send.wake(); err != nil {
+		return err
+	}
 	k.sealed = number + 1
 	if k.send.count == 0 {
 		k.send.first = number
@@ -179,6 +190,9 @@ func (k *Keys) Open(packet []byte, head int, phase bool, low uint32) (uint64, er
 	}
 	by, err := k.opener(phase, number)
 	if err != nil {
+		return 0, err
+	}
+	if err := by.wake(); err != nil {
 		return 0, err
 	}
 	k.setNonce(by, number)
@@ -280,6 +294,12 @@ func (k *Keys) advance() error {
 	clear(k.send.secret[:])
 	k.send = next
 	return nil
+}
+
+// Rest gives up the ciphers, which are most of what keys need of memory. Seal and Open make
+// them again: it takes some microseconds.
+func (k *Keys) Rest() {
+	k.send.aead, k.receive.aead, k.next = nil, nil, nil
 }
 
 // DropPrevious forgets the key of the peer's last phase. Call it when packets

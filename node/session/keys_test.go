@@ -285,3 +285,32 @@ func BenchmarkSealOpen(b *testing.B) {
 		n++
 	}
 }
+
+// Keys that rest go on where they were, also after an update, and hold less meanwhile.
+func TestRest(t *testing.T) {
+	a, b := pair(t)
+	phase := false
+	for n := range uint64(40) {
+		p := seal(t, a, n, "hello")
+		if n%3 == 0 {
+			a.Rest()
+		}
+		if n%4 == 0 {
+			b.Rest()
+			if b.receive.aead != nil || b.send.aead != nil {
+				t.Fatal("ciphers at rest")
+			}
+		}
+		if _, text, err := open(b, phase, n, p); err != nil || text != "hello" {
+			t.Fatalf("open %d: got %q, %v", n, text, err)
+		}
+		if n%10 == 9 {
+			if err := a.Update(); err != nil {
+				t.Fatal(err)
+			}
+			a.Rest()
+			phase = !phase
+			b.DropPrevious()
+		}
+	}
+}

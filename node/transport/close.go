@@ -36,6 +36,7 @@ func (c *state) close(now instant, code uint64, reason string) {
 // closeWith makes the packet that says so. It is repeated, byte for byte: no
 // other is sealed after it.
 func (c *state) closeWith(now instant, code uint64, reason string, copies int) {
+	defer c.finish(c.begin())
 	buf := make([]byte, headSize, headSize+16+len(reason)+session.TagSize)
 	m := wire.Segment{Type: wire.SegmentTypeClose}
 	m.Close = wire.CloseSegment{Code: code, Reason: []byte(reason)}
@@ -43,7 +44,7 @@ func (c *state) closeWith(now instant, code uint64, reason string, copies int) {
 	c.phase = phaseClosing
 	if err == nil {
 		b = append(b, make([]byte, session.TagSize)...)
-		number := c.recovery.nextNumber(c.random.Uint64)
+		number := c.recovery.nextNumber(c.dice.throw)
 		c.recovery.sent.push()
 		if c.seal(b, number, false) == nil {
 			c.closePacket = b
@@ -59,11 +60,11 @@ func (c *state) closeWith(now instant, code uint64, reason string, copies int) {
 func (c *state) repeatClose(now instant, payload []byte) {
 	// The peer's own CLOSE is the answer to ours.
 	for b := payload; len(b) > 0; {
-		n, err := c.seg.Decode(b)
+		n, err := c.work.seg.Decode(b)
 		if err != nil || n == 0 {
 			break
 		}
-		if c.seg.Type == wire.SegmentTypeClose {
+		if c.work.seg.Type == wire.SegmentTypeClose {
 			c.closeCount, c.closeAt = 0, 0
 			return
 		}

@@ -41,8 +41,14 @@ func (c *state) nextTimeout() instant {
 	if c.quiet() {
 		at = earliest(at, c.keepAlive.deadline())
 	}
+	if !c.resting {
+		at = earliest(at, c.restAt())
+	}
 	return at
 }
+
+// restAt is when the silence has lasted long enough to give memory back.
+func (c *state) restAt() instant { return max(c.lastHeard, c.keepAlive.sentAt).add(restAfter) }
 
 // quiet reports whether nothing is under way that shows a sign of life anyway: what
 // isn't acknowledged goes out again.
@@ -95,8 +101,11 @@ func (c *state) timeout(now instant) {
 		return
 	}
 	c.recovery.timeout(now)
-	if now.sub(max(c.lastHeard, c.lastAsked)) > restAfter {
+	if !c.resting && c.restAt().reached(now) {
+		c.resting = true
+		c.recovery.sent.settle(now)
 		c.recovery.sent.rest()
+		c.keys.Rest()
 	}
 	if c.dropAt.reached(now) {
 		c.keys.DropPrevious()

@@ -208,7 +208,10 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	if _, err := io.ReadFull(e.cfg.Random, seed[:]); err != nil {
 		return nil, fmt.Errorf("transport: seed: %w", err)
 	}
-	c := &Conn{end: e, io: e.readers[0].io, done: make(chan struct{}), handshake: make(chan struct{}, 1)}
+	c := &Conn{end: e, io: e.readers[0].io, done: make(chan struct{})}
+	if initiator {
+		c.handshake = make(chan struct{}, 1)
+	}
 	c.timer.conn = c
 	c.st.shell = c
 	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker(), &e.count)

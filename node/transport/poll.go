@@ -19,6 +19,7 @@ const minPacket = headSize + 64 + session.TagSize
 // last, which may be shorter, all for one address. It returns 0 when there is
 // nothing to send now.
 func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
+	defer c.finish(c.begin())
 	switch c.phase {
 	case phaseDone:
 		return 0, 0, to
@@ -124,13 +125,13 @@ func (c *state) pollProbe(now instant, buf []byte) int {
 	if size == 0 || size > len(buf) || size > c.path.room() || size > c.recovery.room() || !c.pacer.ready(now) {
 		return 0
 	}
-	number := c.recovery.nextNumber(c.random.Uint64)
+	number := c.recovery.nextNumber(c.dice.throw)
 	p := c.recovery.sent.push()
 	packet := buf[:size]
 	payload := packet[headSize : size-session.TagSize]
 	clear(payload)
-	c.seg.Type = wire.SegmentTypePing
-	if _, err := c.seg.AppendBinary(payload[:0]); err != nil || c.seal(packet, number, true) != nil {
+	c.work.seg.Type = wire.SegmentTypePing
+	if _, err := c.work.seg.AppendBinary(payload[:0]); err != nil || c.seal(packet, number, true) != nil {
 		return 0
 	}
 	c.keepAlive.onSent(now)
@@ -160,13 +161,13 @@ func (c *state) pollClose(now instant, buf []byte) (int, int, netip.AddrPort) {
 func (c *state) pollPaths(now instant, buf []byte) (int, netip.AddrPort) {
 	if c.respond.pending && c.respond.to != c.path.to {
 		c.respond.pending = false
-		c.seg.Type = wire.SegmentTypeResponse
-		c.seg.Challenge.Bytes = c.respond.bytes
+		c.work.seg.Type = wire.SegmentTypeResponse
+		c.work.seg.Challenge.Bytes = c.respond.bytes
 		return c.pathPacket(now, buf), c.respond.to
 	}
 	if p := c.probing; p != nil && p.pending && p.room() >= 64 {
-		c.seg.Type = wire.SegmentTypeChallenge
-		c.seg.Challenge.Bytes = p.challenge
+		c.work.seg.Type = wire.SegmentTypeChallenge
+		c.work.seg.Challenge.Bytes = p.challenge
 		n := c.pathPacket(now, buf)
 		p.pending, p.out = false, p.out+n
 		return n, p.to
@@ -174,13 +175,13 @@ func (c *state) pollPaths(now instant, buf []byte) (int, netip.AddrPort) {
 	return 0, netip.AddrPort{}
 }
 
-// pathPacket seals the segment in c.seg alone. Nothing in it is sent again.
+// pathPacket seals the segment in c.work.seg alone. Nothing in it is sent again.
 func (c *state) pathPacket(now instant, buf []byte) int {
-	b, err := c.seg.AppendBinary(buf[headSize:headSize])
+	b, err := c.work.seg.AppendBinary(buf[headSize:headSize])
 	if err != nil {
 		return 0
 	}
-	number := c.recovery.nextNumber(c.random.Uint64)
+	number := c.recovery.nextNumber(c.dice.throw)
 	c.recovery.sent.push()
 	packet := buf[:headSize+len(b)+session.TagSize]
 	if c.seal(packet, number, false) != nil {
@@ -192,12 +193,13 @@ func (c *state) pathPacket(now instant, buf []byte) int {
 
 // seal writes the head of a packet whose payload is in place, and seals it.
 func (c *state) seal(packet []byte, number int64, ackNow bool) error {
-	c.head = wire.Packet{
+	c.resting = false
+	c.work.head = wire.Packet{
 		Type: wire.PacketTypeData, KeyPhase: c.keys.Phase(), AckNow: ackNow,
 		Destination: c.peer, Number: uint32(number),
 		Payload: packet[headSize : len(packet)-session.TagSize],
 	}
-	if _, err := c.head.AppendBinary(packet[:0]); err != nil {
+	if _, err := c.work.head.AppendBinary(packet[:0]); err != nil {
 		return err
 	}
 	return c.keys.Seal(packet, headSize, uint64(number))
@@ -249,16 +251,16 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.recovery.limited = c.recovery.limited || c.recovery.room() < len(buf)
 		return 0
 	}
-	number := c.recovery.nextNumber(c.random.Uint64)
+	number := c.recovery.nextNumber(c.dice.throw)
 	p := c.recovery.sent.push()
 	b := builder{buf: buf[headSize:headSize], room: room, p: p}
 	owed := c.acks.owed(now)
 	if owed || c.acks.wanted() {
 		// An acknowledgement never takes more than half a packet.
 		ranges := min(wire.AckRanges, (room/2-26)/16)
-		c.seg.Type = wire.SegmentTypeAck
-		if c.acks.segment(now, &c.seg.Ack, ranges) && b.add(&c.seg) {
-			p.items = append(p.items, item{kind: itemAck, offset: int64(c.seg.Ack.Largest)})
+		c.work.seg.Type = wire.SegmentTypeAck
+		if c.acks.segment(now, &c.work.seg.Ack, ranges) && b.add(&c.work.seg) {
+			p.items = append(p.items, item{kind: itemAck, offset: int64(c.work.seg.Ack.Largest)})
 			c.addMarks(&b)
 		}
 	}
@@ -271,8 +273,8 @@ func (c *state) packet(now instant, buf []byte) int {
 		c.addDatagrams(&b)
 		c.addStreams(&b, queueBulk)
 		if !b.eliciting && (probe || c.ping) {
-			c.seg.Type = wire.SegmentTypePing
-			b.eliciting = b.add(&c.seg)
+			c.work.seg.Type = wire.SegmentTypePing
+			b.eliciting = b.add(&c.work.seg)
 			c.ping = false
 		}
 	}
@@ -335,16 +337,16 @@ func (c *state) more() bool {
 // addPath adds what proves addresses and belongs on the path in use.
 func (c *state) addPath(b *builder) {
 	if c.respond.pending && c.respond.to == c.path.to {
-		c.seg.Type = wire.SegmentTypeResponse
-		c.seg.Challenge.Bytes = c.respond.bytes
-		if b.add(&c.seg) {
+		c.work.seg.Type = wire.SegmentTypeResponse
+		c.work.seg.Challenge.Bytes = c.respond.bytes
+		if b.add(&c.work.seg) {
 			c.respond.pending, b.eliciting = false, true
 		}
 	}
 	if c.path.pending {
-		c.seg.Type = wire.SegmentTypeChallenge
-		c.seg.Challenge.Bytes = c.path.challenge
-		if b.add(&c.seg) {
+		c.work.seg.Type = wire.SegmentTypeChallenge
+		c.work.seg.Challenge.Bytes = c.path.challenge
+		if b.add(&c.work.seg) {
 			c.path.pending, b.eliciting = false, true
 		}
 	}
@@ -356,14 +358,14 @@ func (c *state) addMarks(b *builder) {
 	if m.ect+m.ce == 0 {
 		return
 	}
-	c.seg.Type = wire.SegmentTypeMarks
-	c.seg.Marks = wire.MarksSegment{Ect: uint64(m.ect), Ce: uint64(m.ce)}
-	b.add(&c.seg)
+	c.work.seg.Type = wire.SegmentTypeMarks
+	c.work.seg.Marks = wire.MarksSegment{Ect: uint64(m.ect), Ce: uint64(m.ce)}
+	b.add(&c.work.seg)
 }
 
 // addControl adds what belongs to the connection as a whole.
 func (c *state) addControl(b *builder) {
-	m := &c.seg
+	m := &c.work.seg
 	if c.params {
 		m.Type = wire.SegmentTypeParams
 		m.Params = wire.ParamsSegment{IdleMs: uint64(c.idle / time.Millisecond), MaxPacket: wire.PacketMax}
@@ -415,7 +417,7 @@ func (c *state) addStreams(b *builder, k queueKind) {
 
 // addStream adds what one stream has to say. It reports false if the packet is full.
 func (c *state) addStream(b *builder, s *Stream) bool {
-	m := &c.seg
+	m := &c.work.seg
 	if s.receive.stop {
 		m.Type = wire.SegmentTypeStop
 		m.Stop = wire.StopSegment{Stream: s.id, Code: s.receive.code}
@@ -493,9 +495,9 @@ func (b *builder) data(s *Stream, offset int64, size int, fin bool) bool {
 // addDatagrams adds messages that are sent once.
 func (c *state) addDatagrams(b *builder) {
 	for len(c.datagrams) > 0 {
-		c.seg.Type = wire.SegmentTypeDatagram
-		c.seg.Datagram.Bytes = c.datagrams[0]
-		if !b.add(&c.seg) {
+		c.work.seg.Type = wire.SegmentTypeDatagram
+		c.work.seg.Datagram.Bytes = c.datagrams[0]
+		if !b.add(&c.work.seg) {
 			return
 		}
 		b.eliciting = true

@@ -100,7 +100,7 @@ func (s *sentPackets) skip() int64 {
 func (s *sentPackets) pop() { s.next-- }
 
 func (s *sentPackets) grow() {
-	ring := make([]sentPacket, max(16, 2*len(s.ring)))
+	ring := make([]sentPacket, max(4, 2*len(s.ring)))
 	for n := s.low; n < s.next; n++ {
 		ring[n&int64(len(ring)-1)] = s.ring[n&int64(len(s.ring)-1)]
 	}

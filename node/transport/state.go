@@ -2,7 +2,6 @@ package transport
 
 import (
 	"errors"
-	"math/rand/v2"
 	"net/netip"
 	"time"
 
@@ -22,7 +21,7 @@ const (
 
 const (
 	updatePeriod = time.Hour
-	restAfter    = 10 * time.Second // of silence, before memory is given back
+	restAfter    = 2 * time.Second // of silence, before memory is given back
 )
 
 // state is a connection without anything around it: no goroutine, no clock, no
@@ -34,7 +33,7 @@ type state struct {
 	initiator   bool
 	phase       phase
 	local, peer uint64 // connection IDs
-	random      *rand.Rand
+	dice        dice
 	check       *internet.Checker
 	count       *counters // of the endpoint
 
@@ -73,6 +72,7 @@ type state struct {
 	keepAlive   keepAlive
 	lastHeard   instant
 	lastAsked   instant // the first packet since then that asks for an answer
+	resting     bool    // memory was given back after a silence
 	ping        bool
 	pacer       pacer
 	mtu         pmtud
@@ -84,13 +84,12 @@ type state struct {
 	closeCount  int
 	forgetAt    instant
 	err         error
-	seg         wire.Segment // scratch
-	head        wire.Packet  // scratch
+	work        *scratch // nil while nothing is read or written
 }
 
 func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker, count *counters) {
 	c.initiator, c.local, c.check, c.count = initiator, local, check, count
-	c.random = rand.New(rand.NewChaCha8(seed))
+	c.dice = seed
 	c.hs = &handshake{offset: -1, deadline: now.add(handshakeLimit)}
 	c.path = path{to: to, proven: initiator, factor: 1}
 	c.idle = idle
@@ -136,6 +135,7 @@ func (c *state) receive(now instant, from netip.AddrPort, mark internet.Mark, pa
 		}
 		return false
 	}
+	defer c.finish(c.begin())
 	wasPhase := c.keys.HasPrevious()
 	n, err := c.keys.Open(packet, headSize, p.KeyPhase, p.Number)
 	switch err {
@@ -158,6 +158,7 @@ func (c *state) receive(now instant, from netip.AddrPort, mark internet.Mark, pa
 	}
 	number := int64(n)
 	c.lastHeard, c.lastAsked = now, 0
+	c.resting = false
 	switch c.phase {
 	case phaseClosing:
 		c.repeatClose(now, packet[headSize:len(packet)-session.TagSize])
@@ -199,12 +200,12 @@ func (c *state) arrivedOn(now instant, from netip.AddrPort, number int64, size i
 			c.fallback = &old
 		}
 		c.path = path{to: from, factor: rebindFactor, in: size}
-		c.path.ask(now, c.random.Uint64)
+		c.path.ask(now, c.dice.throw)
 	case c.probing != nil && c.probing.to == from:
 		c.probing.in += size
 	default:
 		c.probing = &path{to: from, factor: rebindFactor, in: size}
-		c.probing.ask(now, c.random.Uint64)
+		c.probing.ask(now, c.dice.throw)
 	}
 }
 
@@ -213,13 +214,13 @@ func (c *state) arrivedOn(now instant, from netip.AddrPort, number int64, size i
 func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting, ok bool) {
 	c.stale = false
 	for len(b) > 0 {
-		n, err := c.seg.Decode(b)
+		n, err := c.work.seg.Decode(b)
 		if err != nil {
 			c.close(now, CodeProtocol, "malformed segment")
 			return false, false
 		}
 		b = b[n:]
-		switch c.seg.Type {
+		switch c.work.seg.Type {
 		case wire.SegmentTypePad, wire.SegmentTypeAck, wire.SegmentTypeMarks, wire.SegmentTypeClose:
 		default:
 			eliciting = true
@@ -244,9 +245,9 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 	return eliciting, true
 }
 
-// segment acts on the segment in c.seg.
+// segment acts on the segment in c.work.seg.
 func (c *state) segment(now instant, from netip.AddrPort) error {
-	m := &c.seg
+	m := &c.work.seg
 	switch m.Type {
 	case wire.SegmentTypeAck:
 		return c.recovery.onAck(now, &m.Ack)
