@@ -86,25 +86,25 @@ func (c *console) shows(want string) {
 	}
 }
 
-// At a terminal there is a prompt; the password is asked for without echo; a
-// line that comes in does not garble what is being typed; Ctrl-C ends it.
-func TestTerminal(t *testing.T) {
-	bin := buildPrograms(t)
+// A desk is a home with a server of the demo users, and programs to use there.
+type desk struct {
+	t    *testing.T
+	bin  string
+	env  []string
+	port string
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
 	home := t.TempDir()
-	env := append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+filepath.Join(home, "state"))
-	run := func(args ...string) *exec.Cmd {
-		c := exec.Command(filepath.Join(bin, args[0]), args[1:]...)
-		c.Env = env
-		return c
-	}
-	if out, err := run("sottod", "-n").CombinedOutput(); err != nil {
-		t.Fatalf("sottod -n: %v\n%s", err, out)
-	}
-	port, err := findPort()
-	if err != nil {
+	d := &desk{t: t, bin: buildPrograms(t)}
+	d.env = append(os.Environ(), "HOME="+home, "XDG_STATE_HOME="+filepath.Join(home, "state"))
+	d.says("sottod", "-n")
+	var err error
+	if d.port, err = findPort(); err != nil {
 		t.Fatal(err)
 	}
-	server := run("sottod", "-sp", port)
+	server := d.run("sottod", "-sp", d.port)
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -112,16 +112,42 @@ func TestTerminal(t *testing.T) {
 		server.Process.Kill()
 		server.Wait()
 	})
-	bob := openConsole(t, env, filepath.Join(bin, "sotto"), "-u", "Bob", "-sp", port)
-	bob.shows("Password of Bob on 127.0.0.1:" + port + ": ")
+	return d
+}
+
+func (d *desk) run(program string, args ...string) *exec.Cmd {
+	c := exec.Command(filepath.Join(d.bin, program), args...)
+	c.Env = d.env
+	return c
+}
+
+// says runs a program to its end and gives what it says.
+func (d *desk) says(program string, args ...string) string {
+	d.t.Helper()
+	out, err := d.run(program, args...).CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func (d *desk) console(program string, args ...string) *console {
+	d.t.Helper()
+	return openConsole(d.t, d.env, filepath.Join(d.bin, program), args...)
+}
+
+// At a terminal there is a prompt; the password is asked for without echo; a
+// line that comes in does not garble what is being typed; Ctrl-C ends it.
+func TestTerminal(t *testing.T) {
+	d := newDesk(t)
+	bob := d.console("sotto", "-u", "Bob", "-sp", d.port)
+	bob.shows("Password of Bob on 127.0.0.1:" + d.port + ": ")
 	bob.keys("Bob\r")
-	bob.shows("connected to 127.0.0.1:" + port + " as Bob")
+	bob.shows("connected to 127.0.0.1:" + d.port + " as Bob")
 	bob.shows("> ")
 	bob.keys("send Ali")
 	bob.shows("send Ali")
-	if out, err := run("sotto", "-u", "Alice", "-p", "Alice", "-sp", port, "send", "Bob", "in between").CombinedOutput(); err != nil {
-		t.Fatalf("Alice: %v\n%s", err, out)
-	}
+	d.says("sotto", "-u", "Alice", "-p", "Alice", "-sp", d.port, "send", "Bob", "in between")
 	bob.shows("Alice: in between\r\n> send Ali")
 	bob.keys("ce and on\r")
 	bob.shows("queued for Alice")
@@ -132,4 +158,37 @@ func TestTerminal(t *testing.T) {
 	if out, _ := bob.output(); strings.Contains(out, ": Bob") {
 		t.Errorf("the password was echoed: %q", out)
 	}
+}
+
+// The first contact with a server of which no key is known shows the fingerprint
+// and asks. Only "yes" goes on; from then on the key is pinned.
+func TestFirstContact(t *testing.T) {
+	d := newDesk(t)
+	fingerprint := strings.TrimSpace(d.says("sottod", "key", "show"))
+	args := []string{"-u", "Bob", "-sp", d.port, "-server-state", filepath.Join(t.TempDir(), "elsewhere")}
+	for _, no := range []string{"no\r", "\r", "y\r", "\x04"} {
+		bob := d.console("sotto", args...)
+		bob.shows(fingerprint)
+		bob.shows("Is it the same? (yes/no) ")
+		bob.keys(no)
+		bob.shows("Not accepted. Password not sent.")
+		if bob.cmd.Wait(); bob.cmd.ProcessState.ExitCode() != 7 {
+			t.Errorf("after %q: exit code %d, want 7", no, bob.cmd.ProcessState.ExitCode())
+		}
+		if out, _ := bob.output(); strings.Contains(out, "Password of") {
+			t.Errorf("after %q the password is asked for: %q", no, out)
+		}
+	}
+	bob := d.console("sotto", args...)
+	bob.shows("Is it the same? (yes/no) ")
+	bob.keys("yes\r")
+	bob.shows("Password of Bob on 127.0.0.1:" + d.port + ": ")
+	bob.keys("Bob\r")
+	bob.shows("connected to 127.0.0.1:" + d.port + " as Bob, server key accepted")
+	bob.shows("> ")
+	bob.keys("quit\r")
+	if err := bob.cmd.Wait(); err != nil {
+		t.Errorf("after quit: %v", err)
+	}
+	d.says("sotto", append(args, "-p", "Bob", "list")...)
 }
