@@ -9,7 +9,7 @@ type command struct {
 }
 
 // commandNames are the commands in the order in which help shows them.
-var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "evidence", "check-evidence", "demo", "help", "version"}
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "remove-device", "evidence", "check-evidence", "demo", "help", "version"}
 
 var commands = map[string]command{
 	"":               {"", 0, 0, false},
@@ -21,6 +21,7 @@ var commands = map[string]command{
 	"join":           {"[LINK]", 0, 1, true},
 	"invite":         {"", 0, 0, true},
 	"devices":        {"", 0, 0, true},
+	"remove-device":  {"DIGITS", 1, -1, true},
 	"evidence":       {"[FILE]", 0, 1, true},
 	"check-evidence": {"FILE", 1, 1, true},
 	"demo":           {"[script]", 0, 1, false},
@@ -52,6 +53,9 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
   sotto [-u NAME] join [LINK]            make an account from an invitation; what is not given is asked for
   sotto -u NAME [flags] invite           print a link with which one person can make an account
   sotto -u NAME [flags] devices          the devices of this account
+  sotto -u NAME [flags] remove-device DIGITS
+                                         take a device that was lost out of the account: the one whose key DIGITS (five
+                                         or more) begin. The password is asked for
   sotto -u NAME [flags] evidence [FILE]  what proves that the server has shown two logs; with FILE: write it there
   sotto check-evidence FILE              check what somebody else has written so
   sotto demo [script]                    a server and four users on this machine, no set-up: you are Bob.

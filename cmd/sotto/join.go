@@ -200,20 +200,3 @@ func (c *connection) invite(ctx context.Context) (string, error) {
 	link := keys.Link{Address: c.name, Invitation: invitation, Pin: c.client.ServerKey().Id()}
 	return link.URL(), nil
 }
-
-// renderDevices gives the lines of `devices`.
-func renderDevices(devices []client.Device) string {
-	var lines []string
-	for _, d := range devices {
-		name := printable(d.Name)
-		if name == "" {
-			name = "(no name)"
-		}
-		line := fmt.Sprintf("%s, since %s, key %s", name, d.Since.Local().Format("2 Jan 2006 15:04"), d.Fingerprint)
-		if d.This {
-			line += ", this device"
-		}
-		lines = append(lines, line)
-	}
-	return strings.Join(lines, "\n")
-}

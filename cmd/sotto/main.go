@@ -63,6 +63,9 @@ func talk(ctx context.Context, o *options) (err error) {
 	if o.command == "trust-server" {
 		return trustServer(ctx, o, c.profile, c.servers)
 	}
+	if o.command == "remove-device" {
+		return c.removeDevice(ctx, o, in)
+	}
 	if err := c.login(ctx, o, in); err != nil {
 		return err
 	}

@@ -28,6 +28,7 @@ type defaultTier struct {
 	errands    errands
 	log        *follower
 	invitation *wire.Invitation // to make an account with; nil for those who have one
+	removing   string           // digits of a device that this login takes out of the account; "" for none
 
 	mu       sync.Mutex
 	server   *ServerKey // pinned; it follows the server's rotations
@@ -162,7 +163,9 @@ func (t *defaultTier) begin(ctx context.Context, h handshake, conn *transport.Co
 		err = t.register(ctx, ask)
 	case account != nil:
 		defer account.Clear()
-		err = t.enter(ctx, ask, started.Scope, account, c.Device(), grown)
+		if err = t.enter(ctx, ask, started.Scope, account, c.Device(), grown); err == nil && t.removing != "" {
+			err = t.remove(ctx, ask, account, t.removing, grown)
+		}
 	default:
 		err = t.checkOwn(ctx, t.cfg.User, nil)
 	}

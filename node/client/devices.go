@@ -8,6 +8,7 @@ import (
 	"sotto/node/client/profile"
 	"sotto/node/directory"
 	"sotto/node/keys"
+	"sotto/wire"
 )
 
 // A Device is one of our account's.
@@ -16,6 +17,39 @@ type Device struct {
 	Fingerprint string
 	Since       time.Time
 	This        bool // we are it
+}
+
+// What can be wrong with a device to remove.
+var (
+	ErrNoDevice   = errors.New("the account has no one device with a key that begins so")
+	ErrThisDevice = errors.New("this is the device that you are at")
+)
+
+// RemoveDevice takes a device out of an account, so that nobody who has it logs in
+// or reads what is written from then on: the one of which digits, five or more,
+// begin the fingerprint. The password must be given. The errors are those of Open,
+// ErrNoDevice and ErrThisDevice.
+func RemoveDevice(ctx context.Context, cfg Config, digits string) error {
+	defer clear(cfg.Password)
+	c, err := newClient(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer c.drop()
+	t, ok := c.tier.(*defaultTier)
+	switch {
+	case !ok:
+		return ErrNoDevices
+	case len(cfg.Password) == 0:
+		return keys.ErrBadPassword
+	}
+	t.removing = digits
+	in, err := c.firstLogin(ctx)
+	if err != nil {
+		return err
+	}
+	in.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+	return nil
 }
 
 // DeviceKnown reports whether a profile has a device that can log in: one that the

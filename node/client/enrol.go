@@ -22,6 +22,22 @@ const publishTries = 4
 // enter takes a login by password: it makes this device known to the log if it
 // is not. g gets what the log grows by.
 func (t *defaultTier) enter(ctx context.Context, ask asker, scope wire.SessionScope, account *keys.Account, device *keys.Device, g *grown) error {
+	return t.publish(ctx, ask, account, g, func(own *directory.Entry) (*directory.Entry, error) {
+		if _, shown := own.Device(device.Id()); shown {
+			t.use(device)
+			return nil, nil
+		}
+		if scope != wire.SessionScopeEnrol {
+			return nil, &DirectoryError{Why: errScope}
+		}
+		return t.addDevice(own, account, device)
+	})
+}
+
+// publish lets the log grow by entries of our own account: next makes the one
+// that follows the last, until there is none to make. Another device may be faster;
+// then it is made anew.
+func (t *defaultTier) publish(ctx context.Context, ask asker, account *keys.Account, g *grown, next func(own *directory.Entry) (*directory.Entry, error)) error {
 	for range publishTries {
 		if err := t.checkOwn(ctx, t.cfg.User, account); err != nil {
 			return err
@@ -30,51 +46,89 @@ func (t *defaultTier) enter(ctx context.Context, ask asker, scope wire.SessionSc
 		if err != nil {
 			return err
 		}
-		if _, shown := own.Device(device.Id()); shown {
-			t.use(device)
-			return nil
-		}
-		if scope != wire.SessionScopeEnrol {
-			return &DirectoryError{Why: errScope}
-		}
-		var refused *chat.Refusal
-		err = t.publish(ctx, ask, own, account, device)
-		if err != nil && (!errors.As(err, &refused) || refused.Code != wire.RefusedCodeConflict) {
+		e, err := next(own)
+		if err != nil || e == nil {
 			return err
 		}
-		more, err := t.log.catchUp(ctx, ask, err != nil)
+		t.log.with(func(f *directory.Follower) { f.Made(e) })
+		reply, err := ask(ctx, &wire.Request{Type: wire.RequestTypePublish, Publish: wire.PublishRequest{Entry: *e.Signed()}})
+		var refused *chat.Refusal
+		conflict := errors.As(err, &refused) && refused.Code == wire.RefusedCodeConflict
+		if err != nil && !conflict {
+			return err
+		}
+		if !conflict {
+			if err := t.log.hear(ctx, &reply.Publish.Head); err != nil {
+				return err
+			}
+		}
+		more, err := t.log.catchUp(ctx, ask, conflict)
 		if err != nil {
 			return err
 		}
 		g.add(more)
 	}
-	return &LoginError{User: t.cfg.User, Why: errors.New("the log changed too often while this device was entered")}
+	return &LoginError{User: t.cfg.User, Why: errors.New("the log changed too often meanwhile")}
 }
 
-// publish enters this device in the log. Its keys are on disk before anybody
-// can see them.
-func (t *defaultTier) publish(ctx context.Context, ask asker, own *directory.Entry, account *keys.Account, device *keys.Device) error {
+// addDevice makes the entry that shows this device. Its keys are on disk before
+// anybody can see them.
+func (t *defaultTier) addDevice(own *directory.Entry, account *keys.Account, device *keys.Device) (*directory.Entry, error) {
 	if len(own.Body().Devices) >= maxDevices {
-		return &LoginError{User: t.cfg.User, Why: errManyDevices}
+		return nil, &LoginError{User: t.cfg.User, Why: errManyDevices}
 	}
 	device.User, device.Account = own.User(), account.Signer.Public()
 	if len(own.Body().Devices) == 0 {
 		device.Inherit(account)
 	}
 	if err := t.keepDevice(device); err != nil {
-		return err
+		return nil, err
 	}
 	now := t.cfg.Now()
 	next, err := own.AddDevice(account.Signer, shownDevice(device, now), now)
 	if err != nil {
-		return fmt.Errorf("client: %w", err)
+		return nil, fmt.Errorf("client: %w", err)
 	}
-	t.log.with(func(f *directory.Follower) { f.Made(next) })
-	reply, err := ask(ctx, &wire.Request{Type: wire.RequestTypePublish, Publish: wire.PublishRequest{Entry: *next.Signed()}})
-	if err != nil {
-		return err
+	return next, nil
+}
+
+// remove takes a device out of our account: the one of which digits begin the
+// fingerprint.
+func (t *defaultTier) remove(ctx context.Context, ask asker, account *keys.Account, digits string, g *grown) error {
+	removed := false
+	return t.publish(ctx, ask, account, g, func(own *directory.Entry) (*directory.Entry, error) {
+		id, found := findDevice(own, digits)
+		me, _ := t.me()
+		switch {
+		case !found && removed:
+			return nil, nil
+		case !found:
+			return nil, ErrNoDevice
+		case id == me.Id():
+			return nil, ErrThisDevice
+		}
+		removed = true
+		next, err := own.RemoveDevice(account.Signer, id, t.cfg.Now())
+		if err != nil {
+			return nil, fmt.Errorf("client: %w", err)
+		}
+		return next, nil
+	})
+}
+
+// findDevice finds the one device of an entry of which digits begin the
+// fingerprint.
+func findDevice(e *directory.Entry, digits string) (id wire.KeyId, found bool) {
+	for i := range e.Body().Devices {
+		k := keys.DeviceId(&e.Body().Devices[i].Keys)
+		if digitsOf(keys.Fingerprint(k), digits) {
+			if found {
+				return wire.KeyId{}, false
+			}
+			id, found = k, true
+		}
 	}
-	return t.log.hear(ctx, &reply.Publish.Head)
+	return id, found
 }
 
 // maxDevices is how many devices an account can have.
