@@ -15,7 +15,7 @@ import (
 	"sotto/gen/diag"
 )
 
-// randomOracle is oracle_test.go for the packages that TestRandomSpecsAgree makes.
+// randomOracle is oracle_test.go for the packages that FuzzRandomSpecsAgree makes.
 const randomOracle = `package randomtest
 
 import (
@@ -76,20 +76,20 @@ func TestSpoiled(t *testing.T) {
 func checkShort(t *testing.T, c *target, in []byte) { check(t, c, in[:len(in)-1]) }
 `
 
-// randomSeed makes other specs when it is changed; the ones it gives must agree always.
-const randomSeed = 7
-
-// TestRandomSpecsAgree compiles a batch of random specs to Go, in one build, and lets the generated tests compare the
-// codecs with the interpreter.
-func TestRandomSpecsAgree(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds a package")
-	}
+// FuzzRandomSpecsAgree compiles a batch of random specs to Go, in one build, and lets the generated tests compare the
+// codecs with the interpreter. An input is no more than the seed of a batch, since a build takes seconds.
+func FuzzRandomSpecsAgree(f *testing.F) {
 	root, err := filepath.Abs("..")
 	if err != nil {
-		t.Fatal(err)
+		f.Fatal(err)
 	}
-	agree(t, root, randomSeed, 14)
+	f.Add(uint64(7))
+	f.Fuzz(func(t *testing.T, seed uint64) {
+		if testing.Short() {
+			t.Skip("builds a package")
+		}
+		agree(t, root, seed, 14)
+	})
 }
 
 // agree builds and tests the codecs of some random specs. Nothing is written into the repository: the packages
