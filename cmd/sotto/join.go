@@ -61,8 +61,7 @@ func join(ctx context.Context, o *options) (err error) {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Server key matches the invitation.\nYou are %s on %s. To chat: sotto -u %s -sip %s -sp %d\n", name, o.server(), name, o.host, o.port)
-	return nil
+	return answer(fmt.Sprintf("Server key matches the invitation.\nYou are %s on %s. To chat: sotto -u %s -sip %s -sp %d", name, o.server(), name, o.host, o.port))
 }
 
 // readLink reads the invitation from the command line or the terminal.

@@ -21,38 +21,37 @@ func once(ctx context.Context, o *options, c *connection, in *bufio.Reader) erro
 		if err != nil {
 			return err
 		}
-		fmt.Println(renderList(users, c.client.User()))
-		return nil
+		return answer(renderList(users, c.client.User()))
 	case "verify":
 		text, err := verify(ctx, c.client, o.args[0], strings.Join(o.args[1:], " "))
-		if err == nil {
-			fmt.Println(text)
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(text)
 	case "invite":
 		link, err := c.invite(ctx)
-		if err == nil {
-			fmt.Println(link)
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(link)
 	case "devices":
 		devices, err := c.client.Devices(ctx)
-		if err == nil {
-			fmt.Println(renderDevices(devices))
+		if err != nil {
+			return err
 		}
-		return err
+		return answer(renderDevices(devices))
 	case "trust":
 		digits := strings.Join(o.args[1:], " ")
 		drafts, err := trust(ctx, c.client, o.args[0], digits)
 		if err != nil {
 			return err
 		}
-		fmt.Println(accepted(o.args[0], drafts))
+		said := answer(accepted(o.args[0], drafts))
 		go func() { // whose fate the next chat tells
 			for range c.client.Events() {
 			}
 		}()
-		return drain(ctx, c.client, o.timeout)
+		return errors.Join(said, drain(ctx, c.client, o.timeout))
 	}
 	return sendOnce(ctx, o, c, in)
 }
@@ -71,7 +70,7 @@ func sendOnce(ctx context.Context, o *options, c *connection, in *bufio.Reader) 
 	if err != nil {
 		return err
 	}
-	var failed *failure
+	var failed error
 	var shown sync.WaitGroup
 	watching, stop := context.WithCancel(ctx)
 	shown.Go(func() {
@@ -86,7 +85,9 @@ func sendOnce(ctx context.Context, o *options, c *connection, in *bufio.Reader) 
 					if e.ID == id && e.State == client.Failed {
 						failed = fail(exitNotDelivered, "%s", renderState(e))
 					} else if e.ID == id {
-						fmt.Println(renderState(e))
+						if err := answer(renderState(e)); err != nil {
+							failed = err // the message is on its way all the same
+						}
 					}
 				case client.Ended:
 					failed = explain(e.Why, o.user, o.server())

@@ -23,8 +23,9 @@ type screen interface {
 	// line reads the next line, without its end. io.EOF is the end of input,
 	// errInterrupted Ctrl-C.
 	line() (string, error)
-	// say prints one event or answer, which may be several lines.
-	say(text string, wrong bool)
+	// say prints one event or answer, which may be several lines. The error says
+	// that it could not.
+	say(text string, wrong bool) error
 	close()
 }
 
@@ -90,8 +91,9 @@ func (s *terminal) line() (string, error) {
 	return line, err
 }
 
-func (s *terminal) say(text string, _ bool) {
-	io.WriteString(s.editor, text+"\n")
+func (s *terminal) say(text string, _ bool) error {
+	_, err := io.WriteString(s.editor, text+"\n")
+	return unwritten(err)
 }
 
 func (s *terminal) close() {
@@ -152,14 +154,28 @@ func (s *pipe) line() (string, error) {
 	}
 }
 
-func (s *pipe) say(text string, wrong bool) {
+func (s *pipe) say(text string, wrong bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if wrong {
-		fmt.Fprintln(os.Stderr, text)
-	} else {
-		fmt.Println(text)
+		fmt.Fprintln(os.Stderr, text) // where else to complain?
+		return nil
 	}
+	return answer(text)
 }
 
 func (s *pipe) close() {}
+
+// answer prints what was asked for.
+func answer(text string) error {
+	_, err := fmt.Println(text)
+	return unwritten(err)
+}
+
+// unwritten says that something could not be printed, if err is one.
+func unwritten(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fail(exitInternal, "Cannot write the output: %v.", err)
+}

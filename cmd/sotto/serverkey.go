@@ -198,13 +198,12 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 	case old == nil:
 		err = p.PinServerKey(ctx, key.Pin())
 	case old.Equal(key):
-		fmt.Printf("%s is known with this key already.\n", o.server())
-		return nil
+		return answer(o.server() + " is known with this key already.")
 	default:
 		err = p.ReplaceServerKey(ctx, old.Pin(), key.Pin())
 	}
-	if err == nil {
-		fmt.Printf("The key of %s is now %s.\n", o.server(), key.Fingerprint())
+	if err != nil {
+		return err
 	}
-	return err
+	return answer(fmt.Sprintf("The key of %s is now %s.", o.server(), key.Fingerprint()))
 }

@@ -58,7 +58,7 @@ func (s *session) run(ctx context.Context) error {
 }
 
 // show prints events until the client ends or ctx does. A message is marked as
-// shown after it was printed.
+// shown after it was printed; one that can't be printed ends the session.
 func (s *session) show(ctx context.Context) {
 	for ctx.Err() == nil {
 		select {
@@ -71,7 +71,10 @@ func (s *session) show(ctx context.Context) {
 				continue // said at the end, once
 			}
 			if text, wrong := render(e, s.user, s.server, s.how); text != "" {
-				s.screen.say(text, wrong)
+				if err := s.screen.say(text, wrong); err != nil {
+					s.over = fail(exitInternal, "%v What was not shown is kept for the next chat.", err)
+					return
+				}
 			}
 			switch e := e.(type) {
 			case client.Message:
@@ -159,7 +162,7 @@ func (s *session) command(ctx context.Context, line string) (quit bool) {
 		}
 		var text string
 		if text, err = verify(ctx, s.client, who, number); err == nil {
-			s.screen.say(text, false)
+			err = s.screen.say(text, false)
 		}
 	case "trust":
 		who, digits := cut(rest)
@@ -171,15 +174,15 @@ func (s *session) command(ctx context.Context, line string) (quit bool) {
 	case "invite":
 		var link string
 		if link, err = s.invite(ctx); err == nil {
-			s.screen.say(link, false)
+			err = s.screen.say(link, false)
 		}
 	case "devices":
 		var devices []client.Device
 		if devices, err = s.client.Devices(ctx); err == nil {
-			s.screen.say(renderDevices(devices), false)
+			err = s.screen.say(renderDevices(devices), false)
 		}
 	case "help", "?":
-		s.screen.say(strings.TrimSuffix(promptHelp, "\n"), false)
+		err = s.screen.say(strings.TrimSuffix(promptHelp, "\n"), false)
 	case "quit", "exit":
 		return true
 	default:
@@ -213,8 +216,7 @@ func (s *session) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s.screen.say(renderList(users, s.client.User()), false)
-	return nil
+	return s.screen.say(renderList(users, s.client.User()), false)
 }
 
 func (s *session) trust(ctx context.Context, who, digits string) error {
@@ -222,8 +224,7 @@ func (s *session) trust(ctx context.Context, who, digits string) error {
 	if err != nil {
 		return err
 	}
-	s.screen.say(accepted(who, drafts), false)
-	return nil
+	return s.screen.say(accepted(who, drafts), false)
 }
 
 // drain waits until the fate of every message is said, at most s.wait.

@@ -182,6 +182,10 @@ func testOutboxOutlivesTheProgram(t *testing.T, w *world) {
 	if err != nil || len(open) != 1 || open[0].ID != id || open[0].Held {
 		t.Errorf("open messages: %+v, %v; want this one, in our outbox", open, err)
 	}
+	cancel()
+	if again, err := bob.Drain(ctx); err != nil || len(again) != 1 {
+		t.Errorf("open messages without a wait: %+v, %v; want the same", again, err)
+	}
 	bob.leave()
 	w.start()
 	alice := w.enter("Alice")

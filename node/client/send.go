@@ -275,7 +275,8 @@ type Unsettled struct {
 // Events must be read meanwhile.
 func (c *Client) Drain(ctx context.Context) ([]Unsettled, error) {
 	settled := make(chan struct{})
-	if err := c.do(ctx, func(l *loop) { l.drains = append(l.drains, settled) }); err != nil {
+	// Also for a ctx that has ended: what is open must be told.
+	if err := c.do(context.WithoutCancel(ctx), func(l *loop) { l.drains = append(l.drains, settled) }); err != nil {
 		return nil, err
 	}
 	select {
