@@ -274,8 +274,8 @@ func TestHostShowsNoSecret(t *testing.T) {
 	for _, v := range []any{h, a, d} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			shown := fmt.Sprintf(verb, v)
-			for _, secret := range [][]byte{decoy[:4], seed[:4]} {
-				if strings.Contains(shown, fmt.Sprintf("%x", secret)) || strings.Contains(shown, fmt.Sprint(secret)) {
+			for _, secret := range [][]byte{decoy[:8], seed[:8]} {
+				if strings.Contains(shown, fmt.Sprintf("%x", secret)) || strings.Contains(shown, strings.Trim(fmt.Sprint(secret), "[]")) {
 					t.Errorf("%T in %s shows %s", v, verb, shown)
 				}
 			}

@@ -2,9 +2,13 @@ package keys
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/sha512"
 	"fmt"
+	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -51,6 +55,56 @@ func TestSignerLabels(t *testing.T) {
 	}
 }
 
+// s >= the group's order, s = 0, s = 1, halves exchanged; a signature of Ed25519ph or
+// Ed25519ctx over the same bytes.
+func TestAttack26And27OtherEdSignatures(t *testing.T) {
+	s := testSigner(t, 1)
+	body := []byte("body")
+	good := s.Sign(labelA, body)
+	order, ok := new(big.Int).SetString("1000000000000000000000000000000014def9dea2f79cd65812631a5cf5d3ed", 16)
+	if !ok {
+		t.Fatal("the order")
+	}
+	// with is the signature with another s, which is little-endian.
+	with := func(number *big.Int) wire.EdSignature {
+		sig := good
+		b := number.FillBytes(make([]byte, 32))
+		slices.Reverse(b)
+		copy(sig[32:], b)
+		return sig
+	}
+	b := bytes.Clone(good[32:])
+	slices.Reverse(b)
+	number := new(big.Int).SetBytes(b)
+	if sig := with(number); VerifyEd(labelA, s.Public(), body, &sig) != nil {
+		t.Fatal("the good one is refused")
+	}
+	other := func(message []byte, options *ed25519.Options) wire.EdSignature {
+		sig, err := s.private.Sign(nil, message, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return wire.EdSignature(sig)
+	}
+	message := labelA.With(body)
+	digest := sha512.Sum512(message)
+	for name, sig := range map[string]wire.EdSignature{
+		"s + order":   with(new(big.Int).Add(number, order)),
+		"s = 0":       with(new(big.Int)),
+		"s = 1":       with(big.NewInt(1)),
+		"s = order":   with(order),
+		"exchanged":   wire.EdSignature(append(bytes.Clone(good[32:]), good[:32]...)),
+		"all zero":    {},
+		"Ed25519ph":   other(digest[:], &ed25519.Options{Hash: crypto.SHA512}),
+		"Ed25519ctx":  other(message, &ed25519.Options{Context: "sotto/1"}),
+		"of a digest": other(digest[:], &ed25519.Options{}),
+	} {
+		if err := VerifyEd(labelA, s.Public(), body, &sig); err != ErrSignature {
+			t.Errorf("%s: error = %v", name, err)
+		}
+	}
+}
+
 // A key of small order verifies what nobody signed, and is refused.
 func TestWeakVerifyKeys(t *testing.T) {
 	for _, k := range weak {
@@ -82,7 +136,7 @@ func TestSignerShowsNoSecret(t *testing.T) {
 	}
 	s := NewSigner(seed)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
-		if shown := fmt.Sprintf(verb, s); strings.Contains(shown, fmt.Sprintf("%x", seed[:4])) || strings.Contains(shown, fmt.Sprint(seed[:4])) {
+		if shown := fmt.Sprintf(verb, s); strings.Contains(shown, fmt.Sprintf("%x", seed[:8])) || strings.Contains(shown, strings.Trim(fmt.Sprint(seed[:8]), "[]")) {
 			t.Errorf("%s shows %s", verb, shown)
 		}
 	}

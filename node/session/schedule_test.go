@@ -248,7 +248,7 @@ func TestScheduleShowsNoSecretAndClears(t *testing.T) {
 	second := first.second(&[32]byte{1}, nil, &wire.Encapsulation{})
 	third := second.Third(nil)
 	done := third.Done(nil)
-	secrets := [][]byte{start.ss1[:4], second.secret[:4], third.secret[:4], done.c2s[:4], done.s2c[:4]}
+	secrets := [][]byte{start.ss1[:8], second.secret[:8], third.secret[:8], done.c2s[:8], done.s2c[:8]}
 	for _, v := range []any{start, first, second, third, done, done.Dialler(), *done.Dialler()} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%x"} {
 			shown := fmt.Sprintf(verb, v)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -595,5 +596,44 @@ func TestNextHonoursItsContext(t *testing.T) {
 	cancel()
 	if _, _, err := c.Next(ctx, b4); err != context.Canceled {
 		t.Errorf("error = %v", err)
+	}
+}
+
+// Attack 23: the forms NFC and NFD of one password are the same; 0 and 129 bytes are none.
+func TestAttack23PasswordInputs(t *testing.T) {
+	w := newWorld(t)
+	w.join("Zoe", "zo\u00eb")
+	w.login(w.byPassword("Zoe", "zoe\u0308"))
+	for _, password := range []string{"", strings.Repeat("x", 129), "\xff"} {
+		cfg := w.config()
+		cfg.User, cfg.Password = "Zoe", []byte(password)
+		_, err := NewClient(cfg)
+		wants(t, err, keys.ErrBadPassword)
+	}
+}
+
+// Attack 70: what a server keeps of a user has neither his password nor a key in clear, and
+// without the server's secrets there is nothing to try a password on.
+func TestAttack70RecordOfAUser(t *testing.T) {
+	w := newWorld(t)
+	w.join("Zoe", "correct horse")
+	record := mustEncode(t, w.users["zoe"].Record)
+	if bytes.Contains(record, []byte("correct horse")) {
+		t.Error("the password is in the record")
+	}
+	account := w.member["zoe"].account
+	sign, seal := account.Signer.Public(), account.Sealer.Public()
+	for name, key := range map[string][]byte{"signing": sign[:], "sealing": seal[:64]} {
+		if bytes.Contains(record, key) {
+			t.Errorf("the %s key, by which the right password would be seen, is in the record", name)
+		}
+	}
+	// The same record at a server with other secrets: not even the right password opens it.
+	w.host = hosts()["other"]
+	w.restart()
+	c := w.byPassword("Zoe", "correct horse")
+	_, b4 := w.toB4(c)
+	if _, _, err := c.Next(context.Background(), b4); err != ErrPassword {
+		t.Errorf("error = %v, want %v", err, ErrPassword)
 	}
 }
