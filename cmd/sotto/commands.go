@@ -9,7 +9,7 @@ type command struct {
 }
 
 // commandNames are the commands in the order in which help shows them.
-var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "remove-device", "evidence", "check-evidence", "demo", "help", "version"}
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "remove-device", "passphrase", "evidence", "check-evidence", "demo", "help", "version"}
 
 var commands = map[string]command{
 	"":               {"", 0, 0, false},
@@ -22,6 +22,7 @@ var commands = map[string]command{
 	"invite":         {"", 0, 0, true},
 	"devices":        {"", 0, 0, true},
 	"remove-device":  {"DIGITS", 1, -1, true},
+	"passphrase":     {"[FILE | none]", 0, 1, true},
 	"evidence":       {"[FILE]", 0, 1, true},
 	"check-evidence": {"FILE", 1, 1, true},
 	"demo":           {"[script]", 0, 1, false},
@@ -56,6 +57,9 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
   sotto -u NAME [flags] remove-device DIGITS
                                          take a device that was lost out of the account: the one whose key DIGITS (five
                                          or more) begin. The password is asked for
+  sotto -u NAME [flags] passphrase [FILE | none]
+                                         put the keys of this device under a passphrase, the first line of FILE or asked
+                                         for; none takes it away
   sotto -u NAME [flags] evidence [FILE]  what proves that the server has shown two logs; with FILE: write it there
   sotto check-evidence FILE              check what somebody else has written so
   sotto demo [script]                    a server and four users on this machine, no set-up: you are Bob.
@@ -67,6 +71,8 @@ Flags, before the command:
   -password-file FILE  the password is the first line of FILE
   -password-fd N       the password is the first line of the open file descriptor N
                        (none of these: asked at the terminal, if this device has no key of its own yet)
+  -passphrase-file FILE
+                       the passphrase of this device's keys is the first line of FILE (else: asked at the terminal)
   -sip HOST            the server's address or name (127.0.0.1)
   -sp PORT             the server's UDP port (5000)
   -server-key FILE     the server's public key. Without it: the one known from last time, else of a server on this

@@ -87,17 +87,24 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 	if err != nil {
 		return err
 	}
-	password, err := c.password(ctx, o, key, in)
+	passphrase, known, err := c.unlock(ctx, o, key)
 	if err != nil {
 		return err
 	}
+	var password []byte
+	if !known || o.passwordsGiven() > 0 { // else this device has a key of its own, and nobody insists
+		if password, err = readPassword(ctx, o, in, allLoopback(c.servers)); err != nil {
+			return err
+		}
+	}
 	c.client, err = client.Open(ctx, client.Config{
-		User:      o.user,
-		Password:  password,
-		Servers:   c.servers,
-		ServerKey: key.key,
-		Profile:   c.profile,
-		Relay:     o.relay,
+		User:       o.user,
+		Password:   password,
+		Passphrase: passphrase,
+		Servers:    c.servers,
+		ServerKey:  key.key,
+		Profile:    c.profile,
+		Relay:      o.relay,
 	})
 	if other := (*client.ServerKeyError)(nil); errors.As(err, &other) && !key.pinned {
 		return fail(exitKeyChanged, "STOP. %s shows another key than %s holds: someone may be in between, or it is another server. Password not sent. "+
@@ -119,18 +126,6 @@ func (c *connection) login(ctx context.Context, o *options, in *bufio.Reader) er
 		c.how = "server key accepted"
 	}
 	return key.pin(ctx, c.profile, c.client.ServerKey())
-}
-
-// password gives the password to log in with: none where this device has a key
-// of its own and nobody insists.
-func (c *connection) password(ctx context.Context, o *options, key *serverKey, in *bufio.Reader) ([]byte, error) {
-	if !o.classic && o.passwordsGiven() == 0 {
-		known, err := client.DeviceKnown(ctx, client.Config{User: o.user, ServerKey: key.key, Profile: c.profile})
-		if err != nil || known {
-			return nil, err
-		}
-	}
-	return readPassword(ctx, o, in, allLoopback(c.servers))
 }
 
 // close ends the client, if there is one, and then the profile.

@@ -34,12 +34,16 @@ func (c *connection) removeDevice(ctx context.Context, o *options, in *bufio.Rea
 	if err != nil {
 		return err
 	}
+	passphrase, _, err := c.unlock(ctx, o, key)
+	if err != nil {
+		return err
+	}
 	password, err := readPassword(ctx, o, in, allLoopback(c.servers))
 	if err != nil {
 		return err
 	}
 	err = client.RemoveDevice(ctx, client.Config{
-		User: o.user, Password: password, Servers: c.servers, ServerKey: key.key, Profile: c.profile,
+		User: o.user, Password: password, Passphrase: passphrase, Servers: c.servers, ServerKey: key.key, Profile: c.profile,
 	}, strings.Join(o.args, ""))
 	switch {
 	case errors.Is(err, client.ErrNoDevice):

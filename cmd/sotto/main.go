@@ -63,8 +63,11 @@ func talk(ctx context.Context, o *options) (err error) {
 	if o.command == "trust-server" {
 		return trustServer(ctx, o, c.profile, c.servers)
 	}
-	if o.command == "remove-device" {
+	switch o.command {
+	case "remove-device":
 		return c.removeDevice(ctx, o, in)
+	case "passphrase":
+		return c.setPassphrase(ctx, o, in)
 	}
 	if err := c.login(ctx, o, in); err != nil {
 		return err

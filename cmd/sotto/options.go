@@ -20,6 +20,7 @@ type options struct {
 	passwordSet bool
 	file        string // -password-file
 	fd          int    // -password-fd; -1 if not given
+	passphrase  string // -passphrase-file
 	host        string // -sip
 	port        int    // -sp
 	serverKey   string
@@ -48,6 +49,7 @@ func parse(args []string) (*options, error) {
 	f.StringVar(&o.password, "p", "", "")
 	f.StringVar(&o.file, "password-file", "", "")
 	f.IntVar(&o.fd, "password-fd", -1, "")
+	f.StringVar(&o.passphrase, "passphrase-file", "", "")
 	f.StringVar(&o.host, "sip", "127.0.0.1", "")
 	f.IntVar(&o.port, "sp", 5000, "")
 	f.StringVar(&o.serverKey, "server-key", "", "")

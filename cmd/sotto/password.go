@@ -30,12 +30,7 @@ func readPassword(ctx context.Context, o *options, in *bufio.Reader, loopback bo
 		}
 		return []byte(o.password), nil
 	case o.file != "":
-		f, err := os.Open(o.file)
-		if err != nil {
-			return nil, fail(exitUsage, "Cannot read the password file: %v.", err)
-		}
-		defer f.Close()
-		return firstLine(f, o.file)
+		return passwordFile(o.file)
 	case o.fd >= 0:
 		f := os.NewFile(uintptr(o.fd), fmt.Sprintf("descriptor %d", o.fd))
 		if f == nil {
@@ -114,6 +109,16 @@ func typedPassword(r io.Reader) ([]byte, error) {
 			}
 		}
 	}
+}
+
+// passwordFile reads the password from the first line of a file with this name.
+func passwordFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fail(exitUsage, "Cannot read the password file: %v.", err)
+	}
+	defer f.Close()
+	return firstLine(f, name)
 }
 
 // firstLine reads the password from the first line of a file.

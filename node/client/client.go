@@ -20,11 +20,12 @@ import (
 // A Config says who logs in where. User, Password, Servers, ServerKey and
 // Profile must be set.
 type Config struct {
-	User      string
-	Password  []byte           // wiped by Open
-	Servers   []netip.AddrPort // the addresses of one server, tried in order
-	ServerKey *ServerKey       // the pinned key; it decides the tier
-	Profile   *profile.Profile // of this user on this server; the caller closes it after the Client
+	User       string
+	Password   []byte           // wiped by Open
+	Passphrase []byte           // of the keys of this device, or to put them under; nil: none. Wiped by Open
+	Servers    []netip.AddrPort // the addresses of one server, tried in order
+	ServerKey  *ServerKey       // the pinned key; it decides the tier
+	Profile    *profile.Profile // of this user on this server; the caller closes it after the Client
 
 	Listen   func(server netip.AddrPort) (net.PacketConn, error) // nil: Listen
 	Random   io.Reader                                           // nil: crypto/rand
@@ -96,6 +97,7 @@ const roomMax = 128
 // be checked where one is given; a profile with a device needs none.
 func Open(ctx context.Context, cfg Config) (*Client, error) {
 	defer clear(cfg.Password)
+	defer clear(cfg.Passphrase)
 	c, err := newClient(ctx, cfg)
 	if err != nil {
 		return nil, err

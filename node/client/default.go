@@ -76,25 +76,41 @@ func readDevice(cfg *Config) (*keys.Device, error) {
 		return nil, err
 	}
 	defer clear(b)
-	d, err := keys.ParseDeviceFile(b, nil, keys.Stretch{})
+	d, err := keys.ParseDeviceFile(b, cfg.Passphrase, cfg.Stretch)
 	if err != nil {
 		return nil, &DeviceFileError{Path: cfg.Profile.DevicePath(), Why: err}
 	}
-	if d.Realm != cfg.ServerKey.key.Realm || keys.Fold(d.User) != keys.Fold(cfg.User) {
+	switch {
+	case d.Realm != cfg.ServerKey.key.Realm:
 		d.Clear()
-		return nil, fmt.Errorf("client: the key file of this device: %w", profile.ErrNotFound)
+		return nil, errForeignDevice
+	case keys.Fold(d.User) != keys.Fold(cfg.User):
+		d.Clear()
+		return nil, &DeviceFileError{Path: cfg.Profile.DevicePath(), Why: errors.New("they are of " + d.User)}
 	}
 	return d, nil
 }
 
-// keepDevice writes the keys of a device into the profile.
-func (t *defaultTier) keepDevice(d *keys.Device) error {
-	b, err := d.Marshal(t.cfg.Random, nil, keys.Stretch{})
+// errForeignDevice says that the profile has the keys of a device on another server,
+// one whose place a new server has taken. On this one there is none.
+var errForeignDevice = fmt.Errorf("the keys of this device are for another server: %w", profile.ErrNotFound)
+
+// keepDevice writes the keys of a device into the profile, in a box if there is a
+// passphrase.
+func keepDevice(cfg *Config, d *keys.Device, passphrase []byte) error {
+	if old, err := readDevice(cfg); errors.Is(err, errForeignDevice) {
+		if err := cfg.Profile.SetAsideDevice(); err != nil {
+			return err
+		}
+	} else if err == nil {
+		old.Clear()
+	}
+	b, err := d.Marshal(cfg.Random, passphrase, cfg.Stretch)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
 	defer clear(b)
-	return t.profile.SetDevice(b)
+	return cfg.Profile.SetDevice(b)
 }
 
 // use logs in and writes with a device from now on.

@@ -494,6 +494,61 @@ func TestAttack67UnsignedServerKey(t *testing.T) {
 	}
 }
 
+// "other user's → refuse with one clear line, never overwrite"; and what is for a
+// server that is no more is set aside.
+func TestAttack65DeviceFileOfSomebodyElse(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.enter("Alice").leave()
+	w.enter("Bob").leave()
+	dir := filepath.Join(w.dir, "clients", "server")
+	hers, err := os.ReadFile(filepath.Join(dir, "alice", "device.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "bob", "device.key")
+	his, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, hers, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var refused *client.DeviceFileError
+	if _, err := w.open("Bob", func(cfg *client.Config) { cfg.Password = []byte("Bob") }); !errors.As(err, &refused) {
+		t.Errorf("Bob with Alice's device: %v, want a DeviceFileError", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || !bytes.Equal(b, hers) {
+		t.Errorf("the file was written over, %v", err)
+	}
+	if err := os.WriteFile(path, his, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.halt()
+	old := w.serverKey()
+	if w.host, err = keys.NewHost(rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	w.engine.Close()
+	for _, name := range []string{"state.db", "state.db-wal", "state.db-shm"} {
+		os.Remove(filepath.Join(w.dir, "server", name))
+	}
+	w.openStore()
+	w.enterAccount("Bob")
+	w.start()
+	p, err := profile.Open(filepath.Join(dir, "bob"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.PinServerKey(t.Context(), old.Pin()), p.ReplaceServerKey(t.Context(), old.Pin(), w.serverKey().Pin())); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	w.enter("Bob", func(cfg *client.Config) { cfg.Password = []byte("Bob") })
+	if b, err := os.ReadFile(path + ".1"); err != nil || !bytes.Equal(b, his) {
+		t.Errorf("the old keys were not set aside: %v", err)
+	}
+}
+
 // The keys of a device are on disk before the log can show them. A program that is
 // killed in between enters the same device with its next run.
 func TestKilledWhileTheDeviceIsEntered(t *testing.T) {

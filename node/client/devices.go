@@ -75,6 +75,18 @@ func DeviceKnown(ctx context.Context, cfg Config) (bool, error) {
 	return shown, nil
 }
 
+// SetPassphrase puts the keys of the device in a profile under a passphrase, under
+// another one, or with nil under none. The present one is in the Config.
+func SetPassphrase(cfg Config, passphrase []byte) error {
+	cfg.defaults()
+	d, err := readDevice(&cfg)
+	if err != nil {
+		return err
+	}
+	defer d.Clear()
+	return keepDevice(&cfg, d, passphrase)
+}
+
 // ErrNoDevices says that there are no devices in the classic tier.
 var ErrNoDevices = errors.New("the classic tier knows no devices")
 

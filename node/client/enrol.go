@@ -81,7 +81,7 @@ func (t *defaultTier) addDevice(own *directory.Entry, account *keys.Account, dev
 	if len(own.Body().Devices) == 0 {
 		device.Inherit(account)
 	}
-	if err := t.keepDevice(device); err != nil {
+	if err := keepDevice(t.cfg, device, t.cfg.Passphrase); err != nil {
 		return nil, err
 	}
 	now := t.cfg.Now()
@@ -191,7 +191,7 @@ func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Accou
 		return fmt.Errorf("client: %w", err)
 	}
 	device.Inherit(account)
-	if err := t.keepDevice(device); err != nil {
+	if err := keepDevice(t.cfg, device, t.cfg.Passphrase); err != nil {
 		return err
 	}
 	now := t.cfg.Now()

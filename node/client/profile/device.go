@@ -37,6 +37,25 @@ func (p *Profile) SetDevice(b []byte) error {
 	return nil
 }
 
+// SetAsideDevice gives the key file of this device another name, so that nothing is
+// written over it: device.key.1, or with the next number that is free.
+func (p *Profile) SetAsideDevice() error {
+	for n := 1; ; n++ {
+		aside := fmt.Sprintf("%s.%d", p.DevicePath(), n)
+		err := os.Link(p.DevicePath(), aside)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err == nil {
+			err = os.Remove(p.DevicePath())
+		}
+		if err != nil {
+			return fmt.Errorf("%w: set the key file of this device aside: %w", ErrUnavailable, err)
+		}
+		return nil
+	}
+}
+
 // DropDevice removes the key file of a device that nobody knows.
 func (p *Profile) DropDevice() error {
 	if err := os.Remove(p.DevicePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {

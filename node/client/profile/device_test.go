@@ -2,6 +2,7 @@ package profile
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -36,6 +37,20 @@ func TestDevice(t *testing.T) {
 	var insecure *disk.InsecureError
 	if _, err := p.Device(); !errors.As(err, &insecure) {
 		t.Errorf("mode 0644: %v, want an InsecureError", err)
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for n, want := range []string{"second", "third"} {
+		if err := p.SetAsideDevice(); err != nil {
+			t.Fatal(err)
+		}
+		if b, err := os.ReadFile(fmt.Sprintf("%s.%d", path, n+1)); err != nil || string(b) != want {
+			t.Errorf("set aside: %q, %v; want %q", b, err, want)
+		}
+		if err := p.SetDevice([]byte("third")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	for range 2 {
 		if err := p.DropDevice(); err != nil {
