@@ -450,6 +450,10 @@ func (m *B3Head) appendText(b []byte) []byte {
 // next B3 are steps of their own and travel in ACCEPTs; conn stays. The client makes all of B3
 // anew then, and t1 is of the new B2. Each B2 of a run asks for more than the one before, and
 // no run has more than four.
+//
+// A run of kind password that doesn't end with its proof counts as a guess at its user's
+// password, whether or not there is such a user. Where there were too many lately, a server drops
+// further ones; logins by device it takes.
 type B3 struct {
 	Head    B3Head
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them

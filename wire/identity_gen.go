@@ -108,7 +108,8 @@ func (m *ServerKey) appendText(b []byte) []byte {
 }
 
 // A KeyRotation replaces a server's key. Both keys sign it: sig_old under the label
-// "rotation old", sig_new under "rotation new". The realm stays.
+// "rotation old", sig_new under "rotation new". The realm stays, and since_ms is not
+// before that of the rotation before.
 type RotationBody struct {
 	Old     KeyId
 	New     ServerKey

@@ -20,6 +20,11 @@ var (
 const pendingFailure = 0.25
 
 const (
+	// userCells is so many that nobody can have the passwords of all users limited: for a
+	// count of 60 in all of them he would have to make 4,500 guesses a second.
+	userCells    = 1 << 16
+	networkCells = 1 << 12
+
 	// FailureHalfLife is how long it takes until half of the failures are forgotten.
 	FailureHalfLife = 10 * time.Minute
 	loadHalfLife    = 2 * time.Second
@@ -40,9 +45,9 @@ func NewDemand(base uint8) (*Demand, error) {
 	}
 	return &Demand{
 		base:     max(base, 1),
-		users:    newPressure(FailureHalfLife),
-		networks: newPressure(FailureHalfLife),
-		load:     newPressure(loadHalfLife),
+		users:    newPressure(FailureHalfLife, userCells),
+		networks: newPressure(FailureHalfLife, networkCells),
+		load:     newPressure(loadHalfLife, 1),
 	}, nil
 }
 

@@ -18,23 +18,22 @@ type pressure struct {
 
 	mu    sync.Mutex
 	seeds [pressureRows]maphash.Seed
-	rows  [pressureRows][pressureCells]score
+	rows  [pressureRows][]score
 }
 
-const (
-	pressureRows  = 2
-	pressureCells = 1 << 12
-)
+const pressureRows = 2
 
 type score struct {
 	value float64
-	at    time.Time
+	at    int64 // Unix time in ns
 }
 
-func newPressure(halfLife time.Duration) *pressure {
+// newPressure counts in so many cells. Who wants everybody to have some count has to keep up
+// that many events in each cell.
+func newPressure(halfLife time.Duration, cells int) *pressure {
 	p := &pressure{halfLife: halfLife}
 	for i := range p.seeds {
-		p.seeds[i] = maphash.MakeSeed()
+		p.seeds[i], p.rows[i] = maphash.MakeSeed(), make([]score, cells)
 	}
 	return p
 }
@@ -45,7 +44,7 @@ func (p *pressure) add(now time.Time, subject string, events float64) {
 	defer p.mu.Unlock()
 	for i := range p.rows {
 		c := p.cell(i, subject)
-		*c = score{max(0, p.decayed(*c, now)+events), now}
+		*c = score{max(0, p.decayed(*c, now)+events), now.UnixNano()}
 	}
 }
 
@@ -61,12 +60,13 @@ func (p *pressure) count(now time.Time, subject string) float64 {
 }
 
 func (p *pressure) cell(row int, subject string) *score {
-	return &p.rows[row][maphash.String(p.seeds[row], subject)%pressureCells]
+	cells := p.rows[row]
+	return &cells[maphash.String(p.seeds[row], subject)%uint64(len(cells))]
 }
 
 // decayed is a score as of now. A clock that went back forgets nothing.
 func (p *pressure) decayed(s score, now time.Time) float64 {
-	elapsed := max(0, now.Sub(s.at))
+	elapsed := max(0, now.UnixNano()-s.at)
 	if s.value == 0 {
 		return 0
 	}

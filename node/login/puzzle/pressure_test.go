@@ -10,7 +10,7 @@ import (
 var testNow = time.UnixMilli(1_800_000_000_123)
 
 func TestPressureForgets(t *testing.T) {
-	p := newPressure(time.Minute)
+	p := newPressure(time.Minute, 64)
 	now := testNow
 	p.add(now, "a", 8)
 	for _, want := range []float64{8, 4, 2, 1} {
@@ -31,7 +31,7 @@ func TestPressureForgets(t *testing.T) {
 
 // Strangers can't push a subject out of the count, whatever their number.
 func TestPressureIsBoundedAndKeeps(t *testing.T) {
-	p := newPressure(time.Hour)
+	p := newPressure(time.Hour, 64)
 	p.add(testNow, "alice", 20)
 	for i := range 20_000 {
 		p.add(testNow, fmt.Sprint("stranger", i), 1)
