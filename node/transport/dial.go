@@ -187,4 +187,5 @@ func (c *Conn) open(packets []earlyPacket) {
 			c.opened()
 		}
 	}
+	c.st.streams.tell()
 }

@@ -18,6 +18,7 @@ type reader struct {
 	end *Endpoint
 	io  internet.PacketIO
 
+	locked *Conn        // whose lock is held, between the packets of one read; or nil
 	packet wire.Packet  // the packet being read
 	seg    wire.Segment // its segment, in a handshake packet
 	greeter
@@ -62,6 +63,7 @@ func (r *reader) read() {
 					break
 				}
 			}
+			r.release()
 		}
 		r.flush()
 		for i, c := range touched {
@@ -88,22 +90,29 @@ func (r *reader) datagram(now instant, from netip.AddrPort, mark internet.Mark, 
 	case wire.PacketTypeData:
 		c := e.conns.get(p.Destination)
 		if c == nil {
+			r.release()
 			e.count.unknown.Add(1)
 			r.unknown(now, from, b, p.Destination)
 			return nil
 		}
 		return r.sealed(now, from, mark, b, p, c)
 	case wire.PacketTypeReset:
+		r.release()
 		r.reset(now, p)
 		return nil
 	}
+	r.release()
 	return r.handshake(now, from, b, p)
 }
 
-// sealed gives a DATA packet to its connection.
+// sealed gives a DATA packet to its connection, and keeps the connection's lock: the
+// next packet is most likely for the same.
 func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b []byte, p *wire.Packet, c *Conn) *Conn {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	if r.locked != c {
+		r.release()
+		c.mu.Lock()
+		r.locked = c
+	}
 	c.io = r.io
 	if !c.st.receive(now, from, mark, b, p) {
 		if c.st.phase < phaseClosing {
@@ -113,6 +122,15 @@ func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b 
 	}
 	c.opened()
 	return c
+}
+
+// release lets go of the connection whose lock is held.
+func (r *reader) release() {
+	if c := r.locked; c != nil {
+		r.locked = nil
+		c.st.streams.tell()
+		c.mu.Unlock()
+	}
 }
 
 // reset takes a RESET: its tag is known to the peer and us alone.

@@ -333,7 +333,7 @@ func (c *state) onGrown(s *Stream, grown int64) error {
 	if s.receive.stopped || s.receive.reset {
 		c.consumed += grown // nobody will read it
 	}
-	notify(s.readWake)
+	c.streams.hasNews(s)
 	c.streams.retire(c, s)
 	return nil
 }
@@ -359,7 +359,7 @@ func (c *state) onReset(now instant, m *wire.ResetSegment) error {
 		c.consumed += s.receive.read - before
 		c.window.consumed(now, c.consumed, c.recovery.rtt.smoothed)
 	}
-	notify(s.readWake)
+	c.streams.hasNews(s)
 	c.streams.retire(c, s)
 	return nil
 }

@@ -17,6 +17,7 @@ type Stream struct {
 	open    bool // the peer has to be told of it
 	retired bool
 	waiting bool // for AcceptStream
+	news    bool // in the table's list of news
 
 	queue         queueKind
 	before, after *Stream

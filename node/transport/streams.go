@@ -39,6 +39,8 @@ type streamTable struct {
 	backlog []*Stream
 	queues  [queueKinds]streamQueue
 
+	news []*Stream // whose readers have to be woken
+
 	acceptWake, openWake, datagramWake chan struct{}
 }
 
@@ -110,6 +112,24 @@ func (t *streamTable) raise(limit uint64) {
 		t.allowed = limit
 		notify(t.openWake)
 	}
+}
+
+// hasNews takes note that something came for a stream.
+func (t *streamTable) hasNews(s *Stream) {
+	if s.readWake != nil && !s.news {
+		s.news = true
+		t.news = append(t.news, s)
+	}
+}
+
+// tell wakes those who wait for what came. It is called after a whole run of packets:
+// who is woken wants the connection's lock.
+func (t *streamTable) tell() {
+	for i, s := range t.news {
+		s.news, t.news[i] = false, nil
+		notify(s.readWake)
+	}
+	t.news = t.news[:0]
 }
 
 // retire forgets a stream that is over in both directions, and lets the peer open
