@@ -11,8 +11,10 @@ const (
 	mtuTries      = 3  // probes of one size
 	mtuExact      = 16 // the search ends when so close
 	mtuResearch   = 10 * time.Minute
-	mtuBursts     = 3 // suspicious losses that make a black hole
-	mtuBlackPTOs  = 2 // probe timeouts with only large packets out
+	mtuBursts     = 3                     // suspicious losses that make a black hole
+	mtuBlackPTOs  = 3                     // probe timeouts with only large packets out
+	mtuBlackLeast = 50 * time.Millisecond // and the silence that they must have taken: busy machines stop for a moment
+	mtuSmallProbe = 2                     // from this probe timeout on probes are small
 	mtuAckedSizes = 4
 )
 
@@ -173,10 +175,10 @@ func (m *pmtud) endLosses(now instant) (fallen bool) {
 	return m.count == mtuBursts && m.fall()
 }
 
-// onTimeout takes note of the count-th probe timeout in a row. smallest is the
-// smallest packet in flight. It reports what endLosses does.
-func (m *pmtud) onTimeout(count, smallest int) (fallen bool) {
-	return count >= mtuBlackPTOs && smallest > basePacket && m.fall()
+// onTimeout takes note of the count-th probe timeout in a row, after a silence. smallest is
+// the smallest packet in flight. It reports what endLosses does.
+func (m *pmtud) onTimeout(count, smallest int, silence time.Duration) (fallen bool) {
+	return count >= mtuBlackPTOs && silence >= mtuBlackLeast && smallest > basePacket && m.fall()
 }
 
 // fall goes back to what passes always, and searches below what passed until now.

@@ -208,10 +208,10 @@ func TestPMTUDOrdinaryLossIsNoBlackHole(t *testing.T) {
 // at once."
 func TestPMTUDTimeouts(t *testing.T) {
 	m := foundPath()
-	if m.onTimeout(1, 1472) || m.onTimeout(2, 100) || m.size != 1472 {
+	if m.onTimeout(2, 1472, time.Second) || m.onTimeout(3, 100, time.Second) || m.onTimeout(3, 1472, 10*time.Millisecond) || m.size != 1472 {
 		t.Fatal("fell too early")
 	}
-	if !m.onTimeout(2, 1472) || m.size != basePacket {
+	if !m.onTimeout(3, 1472, time.Second) || m.size != basePacket {
 		t.Fatalf("size %d after two timeouts, want %d", m.size, basePacket)
 	}
 	if searchPath(m, 1, 1380, never); m.size < 1380-mtuExact || m.size > 1380 {
@@ -219,7 +219,7 @@ func TestPMTUDTimeouts(t *testing.T) {
 	}
 	m = new(pmtud)
 	m.init(1472, maxPacketSize)
-	if m.onTimeout(5, 1300) {
+	if m.onTimeout(5, 1300, time.Second) {
 		t.Error("fell below what passes always")
 	}
 }

@@ -59,7 +59,7 @@ func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
 	}
 	for {
 		size := min(c.packetSize(), c.path.room(), len(buf)-n)
-		if c.recovery.probes > 0 && c.recovery.probeCount >= mtuBlackPTOs {
+		if c.recovery.probes > 0 && c.recovery.probeCount >= mtuSmallProbe {
 			size = min(size, basePacket) // perhaps the path takes no longer ones any more
 		}
 		if seg > 0 {

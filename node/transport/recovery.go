@@ -25,7 +25,7 @@ const (
 
 	// persistentProbes is after how many probe timeouts without any
 	// acknowledgement the window collapses.
-	persistentProbes = 3
+	persistentProbes = 4
 
 	// keptSkips is how many of the packet numbers left out are remembered. They
 	// are at least skipEvery apart.
@@ -336,7 +336,7 @@ func (r *recovery) timeout(now instant) {
 			r.owner.itemLost(&p.items[i])
 		}
 	}
-	if r.mtu != nil && r.mtu.onTimeout(r.probeCount, smallest) {
+	if r.mtu != nil && r.mtu.onTimeout(r.probeCount, smallest, now.sub(r.progressAt)) {
 		r.cc.setPacketSize(r.mtu.size)
 	}
 }
