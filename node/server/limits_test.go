@@ -169,7 +169,13 @@ func (v *visitor) raw(b []byte) (code wire.RefusedCode, err error) {
 func TestGarbageOfAnAuthenticatedClient(t *testing.T) {
 	w := newWorld(t, Limits{}, "Eve")
 	alice, eve := w.enter("Alice", 0), w.enter("Eve", 0)
+	entry := *w.tier.(*defaultWorld).person("Eve").last.Signed()
+	entry.Body.Devices = nil // shorter, and none that follows
 	requests := []*wire.Request{
+		{Type: wire.RequestTypeLeaves},
+		{Type: wire.RequestTypePublish, Publish: wire.PublishRequest{Entry: entry}},
+		{Type: wire.RequestTypeInvite},
+		{Type: wire.RequestTypeRegisterStart, RegisterStart: wire.RegisterStart{User: "Carol"}},
 		{Type: wire.RequestTypeList},
 		{Type: wire.RequestTypeLocate, Locate: wire.LocateRequest{Name: "Bob"}},
 		{Type: wire.RequestTypeSend, Send: wire.SendRequest{To: "Bob", Id: wire.MessageId{1}, Envelope: []byte("text")}},
