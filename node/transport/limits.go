@@ -32,7 +32,7 @@ const (
 	maxHalfOpenPer  = 64              // of one /24 or /56
 	maxJobs         = 128             // messages that wait for a worker, of either kind
 	runsPerSecond   = 32              // begun without a token, per /24 or /56
-	retryPerSecond  = 30_000          // answers of one socket to HELLOs without a token: a third of a core
+	retryPerSecond  = 100_000         // answers of one socket to HELLOs without a token: what a core can do, and twice a flood that others must not notice
 	defaultBacklog  = 128
 	resetsPerSecond = 10 // per /24 or /56
 	tokenLife       = 30 * time.Second
