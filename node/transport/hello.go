@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
 	"hash/maphash"
@@ -43,7 +44,8 @@ func (r *reader) handshake(now instant, from netip.AddrPort, b []byte, p *wire.P
 		count.corrupt.Add(1)
 		return nil
 	}
-	if _, err := r.seg.Decode(p.Payload); err != nil || r.seg.Type != wire.SegmentTypeKex {
+	n, err := r.seg.Decode(p.Payload)
+	if err != nil || r.seg.Type != wire.SegmentTypeKex || !padding(p.Payload[n:]) {
 		count.malformed.Add(1)
 		return nil
 	}
@@ -71,6 +73,12 @@ func (r *reader) handshake(now instant, from netip.AddrPort, b []byte, p *wire.P
 	}
 	return r.end.strangers.admit(r.io, now, from, b, p, k, c.first, true)
 }
+
+// zeros is as long as padding can get.
+var zeros [wire.HelloMin]byte
+
+// padding reports whether what follows a kex is nothing but pad.
+func padding(b []byte) bool { return len(b) <= len(zeros) && bytes.Equal(b, zeros[:len(b)]) }
 
 // first takes a HELLO from somebody of whom nothing is known.
 func (r *reader) first(now instant, from netip.AddrPort, b []byte, p *wire.Packet, k *wire.KexSegment) *Conn {

@@ -251,6 +251,37 @@ func TestAttack07ShortHello(t *testing.T) {
 	})
 }
 
+// "Handshake packets carry one kex and then perhaps pad. A handshake packet with anything
+// else is dropped."
+func TestHandshakePacketsHoldOneKex(t *testing.T) {
+	besieged(t, func(t *testing.T, w *world, r *recording, eve func(netip.AddrPort, []byte)) {
+		before := w.server.Counters().Malformed
+		k := wire.Segment{Type: wire.SegmentTypeKex}
+		k.Kex = wire.KexSegment{Total: 8, Bytes: []byte("M1 hello")}
+		kex, err := k.MarshalBinary()
+		if err != nil {
+			t.Fatal(err)
+		}
+		ping, pad := []byte{byte(wire.SegmentTypePing)}, make([]byte, 1100)
+		for _, payload := range [][]byte{
+			slices.Concat(kex, ping, pad), slices.Concat(kex, pad, ping), slices.Concat(kex, kex, pad), slices.Concat(pad, kex, pad),
+			slices.Concat(kex, pad, pad),
+		} {
+			m := wire.Packet{Type: wire.PacketTypeHello, Hello: wire.Origin{Source: 5}, Payload: append(payload, pad[:100]...)}
+			b, err := m.MarshalBinary()
+			if err != nil {
+				t.Fatal(err)
+			}
+			internet.NewChecker().Sum(b)
+			eve(serverAt, b)
+		}
+		time.Sleep(time.Second)
+		if n, got := len(r.to(eveAt)), w.server.Counters().Malformed-before; n != 0 || got != 5 {
+			t.Errorf("%d answers, %d counted as malformed; want 0 and 5", n, got)
+		}
+	})
+}
+
 // "reply bytes <= request bytes for every message before the address is proven"
 func TestAttack08NoAmplification(t *testing.T) {
 	for _, first := range []string{"M1 hello", "P1 hello"} {
