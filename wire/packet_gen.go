@@ -158,8 +158,8 @@ func (m *Origin) appendText(b []byte) []byte {
 // The number is the low half of a 64-bit packet number that only grows. Each end
 // counts its DATA packets from 0 and may leave numbers out. The whole number makes the
 // nonce: of all numbers with this low half it is the one nearest to the highest
-// received plus one. A DATA packet is dropped if its number came before or is more than
-// 1024 below the highest. Handshake packets have a count of their own, which nobody
+// received plus one. A DATA packet is dropped if its number came before or is 1024
+// or more below the highest. Handshake packets have a count of their own, which nobody
 // looks at.
 //
 // The tag of a handshake packet is BLAKE2s-128 over all bytes before it except

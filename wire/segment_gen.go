@@ -1145,9 +1145,9 @@ func (m *CidSegment) appendText(b []byte) []byte {
 }
 
 // What an end tells its peer once, right after the handshake. A connection on
-// which nothing arrives for the smaller of the two idle times is over. A packet
-// is never longer than max_packet of its receiver; those sent before it is known
-// are at most HELLO_MIN long.
+// which nothing arrives for the smaller of the two idle times is over; 0 names none. A packet
+// is never longer than max_packet of its receiver, which is at least HELLO_MIN; those sent
+// before it is known are at most HELLO_MIN long.
 type ParamsSegment struct {
 	IdleMs    uint64
 	MaxPacket uint64
@@ -1333,10 +1333,10 @@ func (m *KexSegment) appendText(b []byte) []byte {
 // The end of the connection. Codes below 2^32 are the application's. Those of the transport are
 //
 //	2^32        the answer to a close
-//	2^32 + 1    the peer broke a rule of the segments
-//	2^32 + 2    the peer sent more than its credit
+//	2^32 + 1    the receiver broke a rule of the segments
+//	2^32 + 2    the receiver sent more than its credit
 //	2^32 + 3    the keys may not be used any more
-//	2^32 + 4    the peer's endpoint was closed
+//	2^32 + 4    the sender's endpoint was closed
 //	2^32 + 5    nobody took the connection
 //
 // Who gets a close answers with one. Neither end sends anything else from then on.
