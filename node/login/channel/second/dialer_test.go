@@ -3,6 +3,7 @@ package second
 import (
 	"bytes"
 	"errors"
+	"time"
 
 	"golang.org/x/crypto/cryptobyte"
 )
@@ -14,8 +15,11 @@ type link interface {
 	receive() ([]byte, error)
 }
 
-// silences is how many whiles without a datagram end a dial or a session.
-const silences = 60
+// A while lasts patience. After so many without a datagram a dial or a session is over.
+const (
+	patience = 100 * time.Millisecond
+	silences = 600
+)
 
 var errSilence = errors.New("the server doesn't answer")
 

@@ -105,7 +105,7 @@ func (l udpLink) send(datagram []byte) error {
 }
 
 func (l udpLink) receive() ([]byte, error) {
-	if err := l.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := l.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
 	b := make([]byte, packetMax)
@@ -137,7 +137,7 @@ func (l *hostLink) send(datagram []byte) error {
 }
 
 func (l *hostLink) receive() ([]byte, error) {
-	if err := l.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := l.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return nil, err
 	}
 	b := make([]byte, packetMax)

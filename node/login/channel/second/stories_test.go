@@ -3,6 +3,7 @@ package second
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -147,6 +148,56 @@ func TestMoreWork(t *testing.T) {
 	}
 }
 
+// A lossyLink loses every sixth datagram or so, in both directions.
+type lossyLink struct {
+	link
+	dice *rand.Rand
+}
+
+func lossy(l link) *lossyLink { return &lossyLink{l, rand.New(rand.NewPCG(1, 2))} }
+
+func (l *lossyLink) lost() bool { return l.dice.IntN(6) == 0 }
+
+func (l *lossyLink) send(datagram []byte) error {
+	if l.lost() {
+		return nil
+	}
+	return l.link.send(datagram)
+}
+
+func (l *lossyLink) receive() ([]byte, error) {
+	for {
+		datagram, err := l.link.receive()
+		if datagram == nil || err != nil || !l.lost() {
+			return datagram, err
+		}
+	}
+}
+
+// What is lost comes again: all steps, and all that the session says.
+func TestLoss(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	key := h.learn()
+	l := &login{server: key, user: alice, kind: byPassword, password: password, device: newDevice()}
+	o, err := l.dial(lossy(h.link()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.publish(l); err != nil {
+		t.Fatal(err)
+	}
+
+	second := newHost()
+	c := newCaller(t, second.key(), alice)
+	if err := second.add(alice, password, c.deviceKeys()); err != nil {
+		t.Fatal(err)
+	}
+	at := newHostLink(t)
+	if _, _, err := second.meet(t, c, at, lossy(at), false); err != nil {
+		t.Error(err)
+	}
+}
+
 // The other way round: our client logs in at a server that was written from the document.
 func TestHost(t *testing.T) {
 	h := newHost()
@@ -176,7 +227,8 @@ func TestHost(t *testing.T) {
 			if s.password != "" {
 				c.password = []byte(s.password)
 			}
-			scope, account, err := meet(t, h, c, s.more)
+			l := newHostLink(t)
+			scope, account, err := h.meet(t, c, l, l, s.more)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -195,28 +247,24 @@ func TestHostWithoutUsers(t *testing.T) {
 	h := newHost()
 	c := newCaller(t, h.key(), alice)
 	c.password = []byte(password)
-	if _, _, err := meet(t, h, c, false); !errors.Is(err, errOtherPassword) {
+	l := newHostLink(t)
+	if _, _, err := h.meet(t, c, l, l, false); !errors.Is(err, errOtherPassword) {
 		t.Errorf("got %v, want %v", err, errOtherPassword)
 	}
 }
 
 // meet lets a client log in at a host.
-func meet(t *testing.T, h *host, c *caller, more bool) (scope byte, account []byte, err error) {
+func (h *host) meet(t *testing.T, c *caller, l *hostLink, over link, more bool) (scope byte, account []byte, err error) {
 	t.Helper()
-	l := newHostLink(t)
 	served := make(chan error, 1)
 	go func() {
-		s, err := h.serve(l, more)
-		for err == nil {
-			_, err = s.pump() // until the client says that it is gone
-		}
-		if gone := new(closed); errors.As(err, &gone) {
-			err = nil
-		}
+		s, err := h.serve(over, more)
 		served <- err
+		for err == nil {
+			_, err = s.pump() // until the client or the socket is gone
+		}
 	}()
-	scope, account, err = c.call(l.LocalAddr())
-	if err == nil {
+	if scope, account, err = c.call(l.LocalAddr()); err == nil {
 		err = <-served
 	}
 	return scope, account, err
