@@ -46,6 +46,7 @@ type options struct {
 	state     string
 	port      int
 	host      string
+	sockets   int
 	renew     bool // -n
 	force     bool
 	allowDemo bool
@@ -131,6 +132,7 @@ func run(ctx context.Context, args []string) error {
 	set.BoolVar(&o.force, "force", false, "")
 	set.IntVar(&o.port, "sp", 0, "")
 	set.StringVar(&o.host, "sip", "127.0.0.1", "")
+	set.IntVar(&o.sockets, "sockets", 1, "")
 	set.StringVar(&o.state, "state", "", "")
 	set.BoolVar(&o.allowDemo, "allow-demo", false, "")
 	set.BoolVar(&o.classic, "classic", false, "")

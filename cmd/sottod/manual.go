@@ -11,7 +11,7 @@ const manualHead = `NAME
 
 SYNOPSIS
     sottod [-state DIR] [-classic] -n [-force]
-    sottod [-state DIR] [-classic] -sp PORT [-sip ADDR] [-allow-demo]
+    sottod [-state DIR] [-classic] -sp PORT [-sip ADDR] [-sockets N] [-allow-demo]
     sottod [-state DIR] [-classic] COMMAND
 
 FLAGS
@@ -24,6 +24,8 @@ FLAGS
                   for the first user.
     -sip ADDR     listen on this address; default 127.0.0.1. An address that others
                   can reach is refused while there are demo users.
+    -sockets N    spread the clients over N sockets of that address, each with a reader
+                  of its own; worth it on machines with many processors. Default 1.
     -allow-demo   serve demo users, whose passwords everybody knows, to others too
     -classic      the classic tier: RSA keys and a manifest. Both sides must say so, a
                   state folder is of one tier, and the two never talk to each other.

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"sotto/node/internet"
 	"sotto/node/server"
 	"sotto/node/server/deployment"
 )
@@ -19,6 +20,9 @@ import (
 func serve(ctx context.Context, o *options) error {
 	if o.port < 0 || o.port > 65535 {
 		return fail(exitUsage, "Cannot listen on port %d: a port is 1 to 65535, or 0 for a free one.", o.port)
+	}
+	if o.sockets < 1 || o.sockets > maxSockets {
+		return fail(exitUsage, "Cannot listen on %d sockets: -sockets takes 1 to %d.", o.sockets, maxSockets)
 	}
 	where := net.JoinHostPort(o.host, strconv.Itoa(o.port))
 	addr, err := net.ResolveUDPAddr("udp", where)
@@ -33,13 +37,13 @@ func serve(ctx context.Context, o *options) error {
 	if err := checkDemo(ctx, d, addr, o); err != nil {
 		return err
 	}
-	sock, err := net.ListenUDP("udp", addr)
+	socks, err := listen(ctx, addr, o.sockets)
 	if err != nil {
 		return listenFailure(where, err)
 	}
 	log := slog.New(slog.NewTextHandler(stderr, nil))
 	srv, err := server.New(ctx, server.Config{
-		Engine: d.Engine, Host: d.Keys.Host, Keys: d.Keys.Server, Socket: sock, Log: log,
+		Engine: d.Engine, Host: d.Keys.Host, Keys: d.Keys.Server, Socket: socks[0], More: socks[1:], Log: log,
 	})
 	if err != nil {
 		return stateFailure("start the server", o.state, err)
@@ -100,6 +104,22 @@ func checkDemo(ctx context.Context, d *deployment.Deployment, addr *net.UDPAddr,
 		return fail(exitUsage, "Refused to listen on %s: everybody knows the passwords of the demo users in %s. Serve on 127.0.0.1, use another -state folder, or say -allow-demo.", addr, o.state)
 	}
 	return nil
+}
+
+// maxSockets is more than any machine has processors for.
+const maxSockets = 256
+
+// listen opens the sockets. A single one has its address for itself.
+func listen(ctx context.Context, addr *net.UDPAddr, n int) ([]net.PacketConn, error) {
+	if n == 1 {
+		sock, err := net.ListenUDP("udp", addr)
+		return []net.PacketConn{sock}, err
+	}
+	at := addr.AddrPort()
+	if addr.IP == nil {
+		at = netip.AddrPortFrom(netip.IPv6Unspecified(), at.Port())
+	}
+	return internet.ListenShared(ctx, netip.AddrPortFrom(at.Addr().Unmap(), at.Port()), n)
 }
 
 // listenFailure says why the socket could not be opened.

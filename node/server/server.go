@@ -26,6 +26,7 @@ type Config struct {
 	Host   *keys.Host       // the secrets of a server of the default tier, or
 	Keys   *keys.ServerFile // those of one of the classic tier
 	Socket net.PacketConn   // becomes the server's, also when New fails
+	More   []net.PacketConn // the same: further sockets of that address (internet.ListenShared)
 	Clock  func() time.Time // the wall clock; time.Now if nil
 	Random io.Reader        // crypto/rand if nil
 	Log    *slog.Logger     // nobody reads it if nil
@@ -60,7 +61,9 @@ const labelReset keys.Label = "reset"
 func New(ctx context.Context, cfg Config) (*Server, error) {
 	s, err := newServer(ctx, cfg)
 	if err != nil {
-		cfg.Socket.Close()
+		for _, sock := range append([]net.PacketConn{cfg.Socket}, cfg.More...) {
+			sock.Close()
+		}
 		return nil, err
 	}
 	return s, nil
@@ -102,6 +105,7 @@ func newServer(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.endpoint, err = transport.NewEndpoint(cfg.Socket, transport.Config{
+		Sockets:     cfg.More,
 		Random:      s.source,
 		Responder:   s.tier,
 		IdleTimeout: s.limits.Idle,
