@@ -417,9 +417,6 @@ func (m *Hello) Decode(b []byte) (int, error) {
 	if lengthSize > uint64(len(in)) {
 		return 0, codec.ShortBy("Hello", "length", 1, len(in), lengthSize)
 	}
-	if lengthSize < uint64(len(in)-len(b)) {
-		return 0, codec.Below("Hello", "length", 1, lengthSize, uint64(len(in)-len(b)))
-	}
 	b = b[:int(lengthSize)-(len(in)-len(b))]
 	in = in[:lengthSize]
 	if len(b) < 34 {

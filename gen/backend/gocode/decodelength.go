@@ -231,9 +231,12 @@ func (d *decoding) confineSelf(x *types.Field) {
 	g.p("if %s > uint64(len(in)) {", size)
 	g.fail("codec.ShortBy(%s, %q, %s, len(in), %s)", g.fn.name, x.Name, at, size)
 	g.p("}")
-	g.p("if %s < uint64(len(in)-len(b)) {", size)
-	g.fail("codec.Below(%s, %q, %s, %s, uint64(len(in)-len(b)))", g.fn.name, x.Name, at, size)
-	g.p("}")
+	// A length that leaves out as much as is read is never too small.
+	if plain := x.Derived.Div == 1 && len(x.Derived.Terms) == 1 && x.Derived.Terms[0].Times == 1; !plain || d.prefix < 0 || int64(d.prefix) > -x.Derived.Plus {
+		g.p("if %s < uint64(len(in)-len(b)) {", size)
+		g.fail("codec.Below(%s, %q, %s, %s, uint64(len(in)-len(b)))", g.fn.name, x.Name, at, size)
+		g.p("}")
+	}
 	g.p("b = b[:int(%s)-(len(in)-len(b))]", size)
 	g.p("in = in[:%s]", size)
 	g.fn.inside = true
