@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -229,4 +230,41 @@ func TestShowsNoSecret(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Logins at one server at the same time don't disturb one another.
+func TestConcurrentLogins(t *testing.T) {
+	w := newWorld(t)
+	var all sync.WaitGroup
+	for i := range 12 {
+		kind := []wire.LoginKind{wire.LoginKindDevice, wire.LoginKindPassword, wire.LoginKindAnonymous}[i%3]
+		c := w.kinds()[kind]
+		b1, err := c.First()
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Go(func() {
+			_, b2 := w.server.First(w.now, testFrom, b1)
+			b3, _, err := c.Next(context.Background(), b2)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			run := w.begin()
+			b4, _, err := run.Next(w.now, b3)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			b5, _, err := c.Next(context.Background(), b4)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if _, _, err := run.Next(w.now, b5); err != nil || run.Peer() == nil {
+				t.Errorf("%v: %v", kind, err)
+			}
+		})
+	}
+	all.Wait()
 }

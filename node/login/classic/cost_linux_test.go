@@ -5,20 +5,20 @@ import (
 	"os"
 	"runtime"
 	"slices"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // spent is how long this thread has had a processor. Unlike the time on the wall it
 // means something on a busy machine. The caller has locked the thread.
 func spent(t testing.TB) time.Duration {
-	const thread = 1 // RUSAGE_THREAD
-	var u syscall.Rusage
-	if err := syscall.Getrusage(thread, &u); err != nil {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &now); err != nil {
 		t.Fatal(err)
 	}
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+	return time.Duration(now.Nano())
 }
 
 // BenchmarkServerLogin is what one login costs a server: messages 3 and 5. Message 1
