@@ -2,6 +2,7 @@ package second
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"time"
 
@@ -39,6 +40,13 @@ func newDialer(l link) *dialer {
 	d := &dialer{link: l}
 	copy(d.local[:], random(8))
 	return d
+}
+
+// hash is conn, for the initiator, once it knows the responder's ID.
+func (d *dialer) hash(message0 []byte) []byte {
+	first := sha256.Sum256(message0)
+	h := sha256.Sum256(cat(label("conn"), d.local[:], d.peer[:], first[:]))
+	return h[:]
 }
 
 // post sends a message of the handshake.
@@ -103,6 +111,8 @@ func (d *dialer) collect(whole *assembly, step, kind byte) ([]byte, error) {
 		}
 		if kind == kindRetry {
 			d.peer, d.token = p.source, p.token
+		} else if d.peer == (cid{}) {
+			d.peer = p.source
 		} else if p.source != d.peer {
 			continue
 		}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net"
+	"net/netip"
 	"os"
 	"testing"
 	"time"
@@ -90,12 +92,14 @@ func (h *house) invite() []byte {
 // A udpLink is a link over a real socket.
 type udpLink struct{ net.Conn }
 
-func (h *house) link() link {
-	c, err := net.Dial("udp4", h.addr.String())
+func (h *house) link() link { return dialLink(h.t, h.addr) }
+
+func dialLink(t *testing.T, to net.Addr) link {
+	c, err := net.Dial("udp4", to.String())
 	if err != nil {
-		h.t.Fatal(err)
+		t.Fatal(err)
 	}
-	h.t.Cleanup(func() { c.Close() })
+	t.Cleanup(func() { c.Close() })
 	return udpLink{c}
 }
 
@@ -234,4 +238,69 @@ func (c *caller) call(at net.Addr) (scope byte, account []byte, err error) {
 		account, err = public.MarshalBinary()
 	}
 	return byte(b6.Scope), account, err
+}
+
+// A callee is a client of the first implementation whom another one may dial.
+type callee struct {
+	caller
+	addr     net.Addr
+	endpoint *transport.Endpoint
+}
+
+// callees gives the endpoint what it asks of a Responder.
+type callees struct{ *channel.Introductions }
+
+func (c callees) First(now time.Time, from netip.AddrPort, msg []byte) (transport.Verdict, []byte) {
+	v, b := c.Introductions.First(now, from, msg)
+	return transport.Verdict(v), b
+}
+
+func (c callees) Begin(now time.Time, from netip.AddrPort, conn [32]byte) transport.Handshake {
+	return c.Introductions.Begin(now, from, conn)
+}
+
+// newCallee makes a user who has been introduced to one with the given DeviceKeys.
+func newCallee(t *testing.T, server serverKey, user string, peer string, device, id, key []byte) *callee {
+	c := &callee{caller: *newCaller(t, server, user)}
+	shown := new(wire.DeviceKeys)
+	if err := shown.UnmarshalBinary(device); err != nil {
+		t.Fatal(err)
+	}
+	log := func(folded string, id wire.KeyId) (*wire.DeviceKeys, bool) {
+		return shown, folded == keys.Fold(peer) && id == keys.DeviceId(shown)
+	}
+	intros := channel.NewIntroductions(channel.PeerConfig{Random: rand.Reader, Device: c.device, Devices: log})
+	in := channel.Introduction{Id: [16]byte(id), Key: [32]byte(key), Self: user, Peer: peer, Expires: time.Now().Add(time.Hour)}
+	if err := intros.Add(time.Now(), in); err != nil {
+		t.Fatal(err)
+	}
+	sock, err := net.ListenPacket("udp4", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.addr = sock.LocalAddr()
+	if c.endpoint, err = transport.NewEndpoint(sock, transport.Config{Responder: callees{intros}}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.endpoint.Close() })
+	return c
+}
+
+// answer takes a call, says back what the caller says on his first stream, and gives
+// his name and device.
+func (c *callee) answer() (user string, device []byte, err error) {
+	ctx := c.t.Context()
+	conn, err := c.endpoint.Accept(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	stream, err := conn.AcceptStream(ctx)
+	if err != nil {
+		return "", nil, err
+	}
+	if _, err := io.Copy(stream, stream); err != nil {
+		return "", nil, err
+	}
+	peer := conn.Peer().(*channel.IntroducedPeer)
+	return peer.User, peer.Device[:], stream.Close()
 }

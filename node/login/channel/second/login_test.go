@@ -3,7 +3,6 @@ package second
 import (
 	"bytes"
 	"crypto/hpke"
-	"crypto/sha256"
 	"errors"
 	"strings"
 
@@ -87,9 +86,10 @@ func unwrap(realm []byte, user string, exportKey, wrapped []byte) (*account, err
 type run struct {
 	*login
 	*dialer
-	conn []byte
-	step byte // of the last message sent
-	out  outcome
+	conn  []byte
+	step  byte   // of the last message sent
+	proof string // the label of a DeviceProof
+	out   outcome
 
 	opaque    *opaqueLogin
 	ephemeral hpke.PrivateKey
@@ -100,14 +100,12 @@ type run struct {
 
 // begin sends B1 and gives B2.
 func (l *login) begin(over link) (r *run, b2 []byte, err error) {
-	r = &run{login: l, dialer: newDialer(over)}
+	r = &run{login: l, dialer: newDialer(over), proof: "device login"}
 	b1 := cat([]byte{41}, random(32))
 	if b2, err = r.first(b1); err != nil {
 		return nil, nil, err
 	}
-	first := sha256.Sum256(b1)
-	conn := sha256.Sum256(cat(label("conn"), r.local[:], r.peer[:], first[:]))
-	r.conn = conn[:]
+	r.conn = r.hash(b1)
 	return r, b2, nil
 }
 
@@ -125,16 +123,27 @@ func (r *run) ask(b2 []byte) error {
 	case byDevice:
 		claim = cat(claim, r.device.id())
 	}
-	r.ephemeral = newSealer(random(32))
-	var ct1 []byte
-	if ct1, r.ss1, err = encapsulate(r.server.seal, "channel first"); err != nil {
+	keys, err := r.draw(r.server.seal)
+	if err != nil {
 		return err
 	}
-	keys := cat(r.ephemeral.PublicKey().Bytes(), ct1)
 	head := cat([]byte{43}, b2, keys, c1.solve(r.conn, keys))
-	r.one = step1(r.conn, b2, r.server.id(), head, r.ss1)
-	r.b3 = cat(head, long(r.one.seal("b3", padded(claim, 192))))
+	r.sealClaim(b2, r.server.id(), head, claim)
 	return nil
+}
+
+// draw makes ChannelKeys for the holder of a SealingKey.
+func (r *run) draw(seal []byte) (keys []byte, err error) {
+	r.ephemeral = newSealer(random(32))
+	var ct1 []byte
+	ct1, r.ss1, err = encapsulate(seal, "channel first")
+	return cat(r.ephemeral.PublicKey().Bytes(), ct1), err
+}
+
+// sealClaim makes B3 of its head and box.
+func (r *run) sealClaim(challenge, server, head, claim []byte) {
+	r.one = step1(r.conn, challenge, server, head, r.ss1)
+	r.b3 = cat(head, long(r.one.seal("b3", padded(claim, 192))))
 }
 
 // claim sends B3, more than once if the server asks for more work, and gives B4.
@@ -159,43 +168,49 @@ func (r *run) claim(b2 []byte) (b4 []byte, err error) {
 	}
 }
 
-// finish opens B4, sends B5 and opens B6.
-func (r *run) finish(b4 []byte) (*outcome, error) {
+// establish opens B4, sends B5 and takes the keys.
+func (r *run) establish(b4 []byte) (four step, err error) {
 	s := cryptobyte.String(b4)
 	var ct2 []byte
 	var box cryptobyte.String
 	if !s.ReadBytes(&ct2, encapsulationLen) || !s.ReadUint16LengthPrefixed(&box) || !s.Empty() {
-		return nil, errDecode
+		return step{}, errDecode
 	}
 	ss2, err := decapsulate(r.ephemeral, "channel second", ct2)
 	if err != nil {
-		return nil, err
+		return step{}, err
 	}
 	two := step2(r.one, r.b3, ct2, r.ss1, ss2)
 	credentials, err := two.open("b4", box)
 	if err != nil {
-		return nil, err
+		return step{}, err
 	}
 	if len(credentials)%64 != 0 || credentials[0] != r.kind {
-		return nil, errDecode
+		return step{}, errDecode
 	}
-
 	three := step3(two, b4)
 	proof, err := r.prove(two, three, credentials[1:])
 	if err != nil {
-		return nil, err
+		return step{}, err
 	}
 	b5 := long(three.seal("b5", padded(cat(u64(r.known.leaves), []byte{r.kind}, proof), 64)))
-	four := step4(three, b5)
+	four = step4(three, b5)
 	r.step += 2
 	again := func() error { return r.post(kindAccept, r.step, b5) }
 	if err := again(); err != nil {
+		return step{}, err
+	}
+	r.out.session, err = newSession(r.dialer, four.c2s(), four.s2c(), again)
+	return four, err
+}
+
+// finish opens the session and B6.
+func (r *run) finish(b4 []byte) (*outcome, error) {
+	four, err := r.establish(b4)
+	if err != nil {
 		return nil, err
 	}
 	out := &r.out
-	if out.session, err = newSession(r.dialer, four.c2s(), four.s2c(), again); err != nil {
-		return nil, err
-	}
 	if out.control, err = out.write(signalFrame(0), false); err != nil {
 		return nil, err
 	}
@@ -226,7 +241,7 @@ func (r *run) prove(two, three step, credentials []byte) ([]byte, error) {
 	}
 	body := cat(three.t, r.device.id(), short(folded(r.user)))
 	if r.kind == byDevice {
-		return r.device.sign.sign("device login", body), nil
+		return r.device.sign.sign(r.proof, body), nil
 	}
 	ke2, wrapped := credentials[:ke2Len], credentials[ke2Len:ke2Len+92]
 	ke3, exportKey, err := r.opaque.finish(cat(label("opaque"), two.t), ke2)

@@ -148,6 +148,41 @@ func TestMoreWork(t *testing.T) {
 	}
 }
 
+// One client dials another whom the server has introduced it to.
+func TestCall(t *testing.T) {
+	d, intro, key := newDevice(), random(16), random(32)
+	bob := newCallee(t, newHost().key(), "Bob", alice, d.public(), intro, key)
+	type answer struct {
+		user   string
+		device []byte
+		err    error
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		user, device, err := bob.answer()
+		answered <- answer{user, device, err}
+	}()
+	s, err := newCall(dialLink(t, bob.addr), alice, d, "Bob", bob.deviceKeys(), intro, key).dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := []byte("it is me")
+	id, err := s.write(frame(said), true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	heard, err := s.frame(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(heard, said) {
+		t.Errorf("got %q, want %q", heard, said)
+	}
+	if a := <-answered; a.err != nil || a.user != alice || !bytes.Equal(a.device, d.id()) {
+		t.Errorf("Bob was called by %q with the device %x (%v), want %q with %x", a.user, a.device, a.err, alice, d.id())
+	}
+}
+
 // A lossyLink loses every sixth datagram or so, in both directions.
 type lossyLink struct {
 	link
