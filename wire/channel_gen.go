@@ -2427,8 +2427,10 @@ func (m *PeerHead) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// Between clients B3 has no puzzle: the introduction was one. B4 and B5 follow as above, of kind device, and
-// with a tree_size of 0. The introduction is used up when B5 proves the caller.
+// Between clients B3 has no puzzle: the introduction was one. Its box is of kind device, with the
+// caller's name and device; the one who is dialled goes on only if the log shows that device.
+// B4 and B5 follow as above, of kind device, and with a tree_size of 0. The introduction is
+// used up when B5 proves the caller.
 type PeerB3 struct {
 	Head    PeerHead
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them
