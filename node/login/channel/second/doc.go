@@ -1,10 +1,14 @@
-// Package second holds the default tier's login a second time: a client and a
-// server that were written only from wire/PROTOCOL.md, by hand and without a
-// look at the code of the first. In its tests they meet the first over UDP: this
-// client logs in at our server by password, device and invitation, publishes
-// entries and makes accounts, and our client logs in at this server. What both
+// Package second holds the login of the default tier a second time, as
+// wire/PROTOCOL.md tells it: a client, a server, and a client that dials another,
+// all by hand. In its tests they meet the first over UDP. This client logs in at
+// our server by password, device and invitation, publishes entries and makes
+// accounts; our client logs in at this server; and one calls the other. What both
 // understand alike, the document says; whoever changes the protocol without its
 // prose finds out here.
+//
+// The client was written from the document alone, by somebody who had not seen
+// the code of the first. What he had to guess was added to the document, and the
+// rest was written from that.
 //
 // # Limitations
 //
