@@ -2,6 +2,7 @@ package gen
 
 import (
 	"errors"
+	"sync"
 
 	"sotto/gen/backend/gocode"
 	"sotto/gen/diag"
@@ -61,10 +62,17 @@ func Diagnose(sources []*diag.Source, o Options) ([]Output, *diag.List) {
 	if errs.HasErrors() {
 		return nil, errs
 	}
+	// No backend changes the program, so all can work at the same time.
+	made, failed := make([][]Output, len(o.Emit)), make([]error, len(o.Emit))
+	var kinds sync.WaitGroup
+	for i, kind := range o.Emit {
+		kinds.Go(func() { made[i], failed[i] = emit(kind, p, o) })
+	}
+	kinds.Wait()
 	var out []Output
-	made := map[string]bool{}
-	for _, kind := range o.Emit {
-		files, err := emit(kind, p, o)
+	seen := map[string]bool{}
+	for i, files := range made {
+		err := failed[i]
 		var clash *gocode.Clash
 		switch {
 		case errors.As(err, &clash):
@@ -76,11 +84,11 @@ func Diagnose(sources []*diag.Source, o Options) ([]Output, *diag.List) {
 			return nil, errs
 		}
 		for _, f := range files {
-			if made[f.Name] {
+			if seen[f.Name] {
 				errs.Add(diag.Output, diag.Span{}, "two sources would both become %s", f.Name)
 				return nil, errs
 			}
-			made[f.Name] = true
+			seen[f.Name] = true
 		}
 		out = append(out, files...)
 	}
