@@ -16,6 +16,9 @@ const _ = codec.Revision1
 // FRAME_MAX is the largest frame body in bytes.
 const FrameMax = 16777215
 
+// CONN_AGE is how old a conn may get, in seconds: a new handshake is made before a day is over.
+const ConnAge = 82800
+
 // ENVELOPE_MAX is the largest sealed message in bytes: 1 MiB of text, the header, the seals for sixteen devices and the signature.
 const EnvelopeMax = 1073152
 
@@ -379,6 +382,9 @@ func (m *NetAddress) appendText(b []byte) []byte {
 }
 
 // A CloseCode says why a conn or a stream was closed. It is the code of the transport's close and reset.
+//
+// No conn gets older than CONN_AGE: whoever finds one that old closes it, and its keys are gone. What was on its way
+// comes again on the next.
 type CloseCode uint8
 
 // The values of CloseCode.
@@ -390,7 +396,8 @@ const (
 	CloseCodeProtocolError CloseCode = 4 // the peer said something that this file does not allow
 	CloseCodeOverloaded    CloseCode = 5 // no room for one more; come back later
 	CloseCodeTooSlow       CloseCode = 6 // what was pushed to the peer was not read for too long
-	CloseCodeRemoved       CloseCode = 7 // the account is gone or disabled
+	CloseCodeRemoved       CloseCode = 7 // the account or the device is gone or disabled
+	CloseCodeRenew         CloseCode = 8 // the conn is as old as one may get; make a new one
 )
 
 // String returns the name of the value, or its number.
@@ -412,6 +419,8 @@ func (e CloseCode) String() string {
 		return "too_slow"
 	case e == CloseCodeRemoved:
 		return "removed"
+	case e == CloseCodeRenew:
+		return "renew"
 	}
 	return codec.EnumText("CloseCode", uint64(e))
 }

@@ -250,6 +250,7 @@ names.CloseCode = {
   [5] = "overloaded",
   [6] = "too_slow",
   [7] = "removed",
+  [8] = "renew",
 }
 names.RequestType = {
   [1] = "list",

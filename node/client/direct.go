@@ -31,6 +31,7 @@ type direct struct {
 	conn *transport.Conn
 	out  chan letter // to the goroutine that writes our messages; room for directWindow
 	due  time.Time   // when a receipt must have come; zero if none is awaited
+	age  *time.Timer // closes the conn when it is old
 	open int         // messages without a receipt
 	size int         // their bytes
 }
@@ -143,6 +144,9 @@ func (c *Client) acceptPeers() {
 func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
 	conn.SetKeepAlive(keepAlive)
 	d := &direct{conn: conn, out: make(chan letter, directWindow)}
+	d.age = time.AfterFunc(wire.ConnAge*time.Second, func() {
+		conn.CloseWithCode(uint64(wire.CloseCodeRenew), "")
+	})
 	ct.directs = append(ct.directs, d)
 	l.busy[ct] = struct{}{}
 	if ct.direct == nil || ct.direct.open == 0 {
@@ -177,6 +181,7 @@ func (l *loop) directLost(d *direct, why error) {
 			continue
 		}
 		ct.directs = append(ct.directs[:at], ct.directs[at+1:]...)
+		d.age.Stop()
 		d.conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
 		if ct.direct != d {
 			return

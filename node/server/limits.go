@@ -1,6 +1,10 @@
 package server
 
-import "time"
+import (
+	"time"
+
+	"sotto/wire"
+)
 
 // Limits bound what clients can make the server hold or do. They are choices,
 // not rules of the protocol; the zero value of a field means its default.
@@ -11,6 +15,7 @@ type Limits struct {
 	Queue              int           // pushes apart from the mailbox that wait for one session
 	Attach             time.Duration // from the login to the control stream
 	Visit              time.Duration // for a device or an account to be made known, before a session can begin
+	Age                time.Duration // of a session, which then has to begin anew with other keys
 	Idle               time.Duration // silence after which a client counts as gone
 	Stall              time.Duration // without one byte of progress on a stream
 	Linger             time.Duration // for a client to leave by itself after a last word
@@ -42,6 +47,7 @@ var defaults = Limits{
 	Queue:              256,
 	Attach:             10 * time.Second,
 	Visit:              5 * time.Minute,
+	Age:                wire.ConnAge * time.Second,
 	Idle:               time.Minute,
 	Stall:              30 * time.Second,
 	Linger:             time.Second,
@@ -76,6 +82,7 @@ func (l Limits) filled() Limits {
 		Queue:              or(l.Queue, d.Queue),
 		Attach:             or(l.Attach, d.Attach),
 		Visit:              or(l.Visit, d.Visit),
+		Age:                or(l.Age, d.Age),
 		Idle:               or(l.Idle, d.Idle),
 		Stall:              or(l.Stall, d.Stall),
 		Linger:             or(l.Linger, d.Linger),

@@ -86,6 +86,7 @@ func (m *member) publish(ctx context.Context, s *session, req *wire.PublishReque
 		return refusal(err)
 	}
 	s.srv.count(Published)
+	s.log.Info("keys changed", "entry", e.N, "why", e.Why, "devices", len(e.Devices))
 	return &wire.Reply{Type: wire.ReplyTypePublish, Publish: wire.PublishReply{Head: head}}
 }
 

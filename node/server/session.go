@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -40,6 +41,16 @@ type session struct {
 	pushed  atomic.Uint64 // the highest position that was pushed
 	writing sync.Mutex    // held while one push is written
 	control *chat.Writer
+}
+
+// errAged ends a session that has had its keys for long enough. Its client logs in
+// again by itself.
+var errAged = &ending{code: wire.CloseCodeRenew, reason: "old enough"}
+
+// lifetime is how long a session may last: up to a tenth less than the limit, so
+// that those who came back together after a restart don't do so again.
+func (srv *Server) lifetime() time.Duration {
+	return srv.limits.Age - rand.N(srv.limits.Age/10+1)
 }
 
 // allowance is what the session's user may still ask for.
@@ -107,6 +118,8 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	s.wg.Go(func() { s.readSignals(ctx, signals) })
 	stay := time.AfterFunc(srv.limits.Visit, s.overstay)
 	defer stay.Stop()
+	age := time.AfterFunc(srv.lifetime(), func() { s.end(errAged) })
+	defer age.Stop()
 	s.begin(ctx)
 
 	err = s.run(ctx)
@@ -152,7 +165,7 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 // begin makes s its user's session, once it may be: others see it, and what
 // waits for the user is pushed.
 func (s *session) begin(ctx context.Context) {
-	if !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
+	if s.begun.Load() || !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
 		return
 	}
 	if !s.guest.full() { // not any more, and nobody found it in the table then
@@ -213,7 +226,7 @@ func (s *session) goodbye(e *ending) {
 	if e.last != nil {
 		s.tell(e.last)
 	}
-	if e.code == wire.CloseCodeShuttingDown {
+	if e.code == wire.CloseCodeShuttingDown || e.code == wire.CloseCodeRenew {
 		return
 	}
 	select {

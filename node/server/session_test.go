@@ -203,6 +203,19 @@ func TestSecondLoginReplacesTheFirst(t *testing.T) {
 	}
 }
 
+// "A new handshake before 24 hours": a session doesn't get old, and nothing is lost
+// when it ends.
+func TestSessionsEndWithAge(t *testing.T) {
+	w := newWorld(t, Limits{Age: 100 * time.Millisecond})
+	v := w.enter("Alice", 0)
+	if code := v.ended(); code != wire.CloseCodeRenew {
+		t.Errorf("closed with %v, want renew", code)
+	}
+	if got := defaults.Age; got >= 24*time.Hour {
+		t.Errorf("sessions get %v old, want less than a day", got)
+	}
+}
+
 // A client that logs in and then says nothing holds no place for long.
 func TestNoControlStream(t *testing.T) {
 	w := newWorld(t, Limits{Attach: 50 * time.Millisecond})

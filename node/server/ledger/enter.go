@@ -26,8 +26,12 @@ type Change struct {
 // ErrTaken, ErrConflict, that of Permit, and those of the store: after
 // store.ErrUnavailable the same change may be tried again.
 func (l *Ledger) Enter(ctx context.Context, now time.Time, c Change) (head wire.TreeHead, err error) {
-	l.growing.Lock()
-	defer l.growing.Unlock()
+	select {
+	case l.growing <- struct{}{}:
+		defer func() { <-l.growing }()
+	case <-ctx.Done():
+		return head, fmt.Errorf("enter: %w: %w", store.ErrUnavailable, ctx.Err())
+	}
 	if err := l.advance(ctx); err != nil { // if an earlier change was entered after all
 		return head, err
 	}

@@ -36,8 +36,8 @@ type Ledger struct {
 	host   *keys.Host
 	grown  func(head *wire.TreeHead, changed []*Account)
 
-	growing sync.Mutex // held by whoever reads or makes new leaves
-	signed  bool       // whether there is a head; with growing held
+	growing chan struct{} // a place for whoever reads or makes new leaves
+	signed  bool          // whether there is a head; known to whoever has the place
 
 	mu       sync.RWMutex
 	head     wire.TreeHead
@@ -48,9 +48,7 @@ type Ledger struct {
 // the first being what there is, one at a time, with the accounts by their
 // folded names. It must not wait.
 func Open(ctx context.Context, engine store.Engine, host *keys.Host, grown func(head *wire.TreeHead, changed []*Account)) (*Ledger, error) {
-	l := &Ledger{engine: engine, host: host, grown: grown, accounts: make(map[string]*Account)}
-	l.growing.Lock()
-	defer l.growing.Unlock()
+	l := &Ledger{engine: engine, host: host, grown: grown, growing: make(chan struct{}, 1), accounts: make(map[string]*Account)}
 	if err := l.advance(ctx); err != nil {
 		return nil, fmt.Errorf("read the log: %w", err)
 	}

@@ -16,7 +16,7 @@ import (
 const readBytes = 256 << 10
 
 // advance reads what the log has more than the head says, and signs the new
-// head. It wants growing to be held.
+// head. Nobody else may do so meanwhile.
 func (l *Ledger) advance(ctx context.Context) error {
 	size := l.Head().Leaves
 	changed := make(map[string]*Account)
