@@ -27,7 +27,7 @@ type victim struct {
 func newVictim(t *testing.T) *victim {
 	t.Helper()
 	v := &victim{t: t, st: new(state), now: instant(time.Second), from: serverAt}
-	v.st.init(v.now, true, 77, serverAt, time.Minute, [32]byte{1}, internet.NewChecker(), new(counters))
+	v.st.init(v.now, true, 77, serverAt, time.Minute, [32]byte{1}, internet.NewChecker(), new(counters), &memory{limit: defaultMemory})
 	v.st.peer = 88
 	if err := v.st.install(v.now, toySecrets([32]byte{}, true)); err != nil {
 		t.Fatal(err)

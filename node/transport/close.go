@@ -96,4 +96,6 @@ func (c *state) release() {
 	c.acks = ackState{}
 	c.datagrams, c.arrived = nil, nil
 	c.probing, c.fallback = nil, nil
+	c.memory.held.Add(-c.holds)
+	c.holds = 0
 }

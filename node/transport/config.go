@@ -72,6 +72,9 @@ type Config struct {
 	// IdleTimeout ends a connection on which nothing arrives; 0: 5 minutes. The
 	// smaller of both ends' counts.
 	IdleTimeout time.Duration
+	// Memory bounds the bytes that have arrived for all connections and were not read yet,
+	// beyond 64 KiB for each; 0: 256 MiB.
+	Memory int64
 	// Backlog bounds the connections that wait for Accept; 0: 128.
 	Backlog int
 	// Workers bounds the handshake messages that are worked on at a time; 0: one for
@@ -93,6 +96,9 @@ func (c *Config) defaults() {
 	c.Random = &lockedReader{r: c.Random}
 	if c.IdleTimeout <= 0 {
 		c.IdleTimeout = defaultIdle
+	}
+	if c.Memory <= 0 {
+		c.Memory = defaultMemory
 	}
 	if c.Backlog <= 0 {
 		c.Backlog = defaultBacklog

@@ -29,6 +29,7 @@ type Counters struct {
 	Replayed  uint64 // sealed packets that were there before, or too long ago to tell
 	Early     uint64 // sealed packets before the keys, for which there is no room
 	Scattered uint64 // packets that would make one more hole in a stream than is kept account of; they come again
+	NoMemory  uint64 // packets for which all connections together held too much; they come again
 	Unread    uint64 // unreliable messages that nobody received in time
 	Unsent    uint64 // and those that newer ones displaced before they left
 
@@ -50,7 +51,7 @@ type Counters struct {
 // counters are the Counters while they count.
 type counters struct {
 	received, sent, malformed, corrupt, short, unwanted, crowded, badToken, full, stale, unknown, badReset,
-	forged, replayed, early, scattered, unread, unsent,
+	forged, replayed, early, scattered, noMemory, unread, unsent,
 	retried, begun, failed, expired, resets, withheld, accepted, refused, readError atomic.Uint64
 }
 
@@ -61,7 +62,7 @@ func (c *counters) snapshot() Counters {
 		Crowded: c.crowded.Load(), BadToken: c.badToken.Load(), Full: c.full.Load(), Stale: c.stale.Load(),
 		Unknown: c.unknown.Load(), BadReset: c.badReset.Load(),
 		Forged: c.forged.Load(), Replayed: c.replayed.Load(), Early: c.early.Load(), Scattered: c.scattered.Load(),
-		Unread: c.unread.Load(), Unsent: c.unsent.Load(),
+		NoMemory: c.noMemory.Load(), Unread: c.unread.Load(), Unsent: c.unsent.Load(),
 		Retried: c.retried.Load(), Begun: c.begun.Load(), Failed: c.failed.Load(), Expired: c.expired.Load(),
 		Resets: c.resets.Load(), Withheld: c.withheld.Load(), Accepted: c.accepted.Load(), Refused: c.refused.Load(),
 		ReadError: c.readError.Load(),

@@ -106,6 +106,12 @@ func (c *state) timeout(now instant) {
 		c.recovery.sent.settle(now)
 		c.recovery.sent.rest()
 		c.keys.Rest()
+		if c.memory.scarce() {
+			c.window.shrink(connWindow)
+			for _, s := range c.streams.byID {
+				s.receive.window.shrink(streamWindow)
+			}
+		}
 	}
 	if c.dropAt.reached(now) {
 		c.keys.DropPrevious()

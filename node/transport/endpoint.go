@@ -23,6 +23,7 @@ type Endpoint struct {
 	wheel   wheel
 	conns   table
 	count   counters
+	memory  memory
 
 	resetMu sync.RWMutex
 	resets  map[[16]byte]*Conn // by the tag that the peer's RESET would carry
@@ -66,6 +67,7 @@ func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 	e.wheel.init(e.clock, e.tick)
 	e.strangers.init(e)
 	e.workers.limit = cfg.Workers
+	e.memory.limit = cfg.Memory
 	for _, s := range append([]net.PacketConn{sock}, cfg.Sockets...) {
 		e.readers = append(e.readers, newReader(e, internet.NewPacketIO(s)))
 	}
@@ -214,7 +216,7 @@ func (e *Endpoint) newConn(now instant, initiator bool, local uint64, to netip.A
 	}
 	c.timer.conn = c
 	c.st.shell = c
-	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker(), &e.count)
+	c.st.init(now, initiator, local, to, e.cfg.IdleTimeout, seed, internet.NewChecker(), &e.count, &e.memory)
 	c.st.ownToken = resetTag(e.cfg.ResetKey, local)
 	c.st.recovery.trace = newConnTrace(e.trace, local)
 	return c, nil

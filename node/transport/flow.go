@@ -37,6 +37,9 @@ func (w *receiveWindow) consumed(now instant, read int64, rtt time.Duration) {
 	w.pending = true
 }
 
+// shrink makes the window as small as it began. What was granted stays granted.
+func (w *receiveWindow) shrink(size int64) { w.size = min(w.size, size) }
+
 // A sendLimit is credit that we hold.
 type sendLimit struct {
 	limit int64

@@ -34,7 +34,9 @@ const (
 	runsPerSecond   = 32              // begun without a token, per /24 or /56
 	retryPerSecond  = 100_000         // answers of one socket to HELLOs without a token: what a core can do, and twice a flood that others must not notice
 	defaultBacklog  = 128
-	resetsPerSecond = 10 // per /24 or /56
+	defaultMemory   = 256 << 20 // received and not read, of all connections
+	memoryShare     = 64 << 10  // of it, that each connection may have in any case
+	resetsPerSecond = 10        // per /24 or /56
 	tokenLife       = 30 * time.Second
 	tokenRotation   = 2 * time.Minute
 

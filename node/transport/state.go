@@ -36,6 +36,7 @@ type state struct {
 	dice        dice
 	check       *internet.Checker
 	count       *counters // of the endpoint
+	memory      *memory   // the same
 
 	hs         *handshake // nil once the peer has shown that it has the keys
 	keys       *session.Keys
@@ -51,6 +52,7 @@ type state struct {
 	window   receiveWindow // ours, for all streams
 	received int64         // sum of the streams' highest offsets
 	consumed int64         // bytes read of all streams
+	holds    int64         // what the endpoint believes we hold: received less consumed
 
 	path     path
 	fallback *path // where the peer was before it moved
@@ -87,8 +89,8 @@ type state struct {
 	work        *scratch // nil while nothing is read or written
 }
 
-func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker, count *counters) {
-	c.initiator, c.local, c.check, c.count = initiator, local, check, count
+func (c *state) init(now instant, initiator bool, local uint64, to netip.AddrPort, idle time.Duration, seed [32]byte, check *internet.Checker, count *counters, memory *memory) {
+	c.initiator, c.local, c.check, c.count, c.memory = initiator, local, check, count, memory
 	c.dice = seed
 	c.hs = &handshake{offset: -1, deadline: now.add(handshakeLimit)}
 	c.path = path{to: to, proven: initiator, factor: 1}
@@ -230,6 +232,10 @@ func (c *state) segments(now instant, from netip.AddrPort, b []byte) (eliciting,
 			c.count.scattered.Add(1)
 			return eliciting, false
 		}
+		if err == errNoMemory {
+			c.count.noMemory.Add(1)
+			return eliciting, false
+		}
 		if err != nil {
 			code := CodeProtocol
 			if err == errOverLimit {
@@ -317,6 +323,9 @@ func (c *state) onData(m *wire.DataSegment, fin bool) error {
 		return errOverLimit
 	}
 	c.stale = s.receive.has(int64(m.Offset), int64(m.Offset)+int64(len(m.Bytes)))
+	if !c.stale && len(m.Bytes) > 0 && c.crowded(&s.receive, int64(m.Offset)) {
+		return errNoMemory
+	}
 	grown, err := s.receive.receive(int64(m.Offset), m.Bytes, fin)
 	if err != nil {
 		return err
@@ -333,6 +342,7 @@ func (c *state) onGrown(s *Stream, grown int64) error {
 	if s.receive.stopped || s.receive.reset {
 		c.consumed += grown // nobody will read it
 	}
+	c.account()
 	c.streams.hasNews(s)
 	c.streams.retire(c, s)
 	return nil
@@ -359,6 +369,7 @@ func (c *state) onReset(now instant, m *wire.ResetSegment) error {
 		c.consumed += s.receive.read - before
 		c.window.consumed(now, c.consumed, c.recovery.rtt.smoothed)
 	}
+	c.account()
 	c.streams.hasNews(s)
 	c.streams.retire(c, s)
 	return nil
@@ -406,6 +417,7 @@ func (c *state) searchMTU() {
 // onRead renews the credit for n bytes that the application has taken.
 func (c *state) onRead(now instant, s *Stream, n int) {
 	c.consumed += int64(n)
+	c.account()
 	c.window.consumed(now, c.consumed, c.recovery.rtt.smoothed)
 	s.receive.renew(now, c.recovery.rtt.smoothed)
 	if s.receive.window.pending {

@@ -14,6 +14,9 @@ var (
 // is no violation: the packet counts as not received and comes again.
 var errTooScattered = errors.New("transport: too many holes in a stream")
 
+// errNoMemory says that the endpoint holds as much as it may. It is no violation either.
+var errNoMemory = errors.New("transport: no memory for what comes")
+
 // receiveHalf is the incoming direction of a stream.
 type receiveHalf struct {
 	bytes  chain

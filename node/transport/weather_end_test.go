@@ -89,7 +89,7 @@ func (w *weather) connect(a, b *host, id, seed uint64) {
 			w: w, host: h, name: fmt.Sprintf("%d", local), seed: seed,
 			random: rand.New(rand.NewPCG(seed, local)),
 		}
-		e.st.init(w.now, initiator, local, to.outer(), 10*time.Minute, [32]byte{byte(seed), byte(seed >> 8), byte(local)}, internet.NewChecker(), new(counters))
+		e.st.init(w.now, initiator, local, to.outer(), 10*time.Minute, [32]byte{byte(seed), byte(seed >> 8), byte(local)}, internet.NewChecker(), new(counters), &memory{limit: defaultMemory})
 		e.st.peer, e.st.whole, e.st.path.proven = peer, true, true
 		if err := e.st.install(w.now, toySecrets([32]byte{byte(id)}, initiator)); err != nil {
 			panic(err)
