@@ -46,7 +46,10 @@ gen/examples:        wire/codec !os !net !reflect
 node/keys:           wire wire/codec !net !os
 node/session:        wire wire/codec node/keys !net !os !sync
 node/login/puzzle:   wire wire/codec node/keys !net !os
-node/login:          wire wire/codec node/keys node/session node/login/puzzle !net !os
+node/login/opaque:   wire wire/codec node/keys !net !os !sync
+node/login/classic:  wire wire/codec node/keys node/session node/login/puzzle !net !os
+node/login/channel:  wire wire/codec node/keys node/session node/login/puzzle node/login/opaque !net !os
+node/login:          -
 node/envelope:       wire wire/codec node/keys !net !os !sync
 node/directory:      wire wire/codec node/keys !net !os !sync
 node/simnet:         -
@@ -55,12 +58,12 @@ node/transport:      wire wire/codec node/keys node/session node/internet !os
 node/chat:           wire wire/codec node/transport !net !os
 node/store:          wire wire/codec
 node/client/profile: wire wire/codec node/store
-node/server:         wire wire/codec node/keys node/session node/login node/directory node/internet node/transport node/chat node/store
-node/client:         wire wire/codec node/keys node/session node/login node/login/puzzle node/envelope node/directory node/internet node/transport node/chat node/client/profile
+node/server:         wire wire/codec node/keys node/session node/login/classic node/login/channel node/directory node/internet node/transport node/chat node/store
+node/client:         wire wire/codec node/keys node/session node/login/puzzle node/login/classic node/login/channel node/envelope node/directory node/internet node/transport node/chat node/client/profile
 
 cmd/wiregen:         gen gen/diag gen/syntax gen/types gen/interp spec
-cmd/sottod:          wire wire/codec node/keys node/login node/directory node/internet node/transport node/chat node/store node/server
-cmd/sotto:           wire wire/codec node/keys node/login node/login/puzzle node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
+cmd/sottod:          wire wire/codec node/keys node/login/classic node/login/channel node/directory node/internet node/transport node/chat node/store node/server
+cmd/sotto:           wire wire/codec node/keys node/login/puzzle node/login/classic node/login/channel node/directory node/internet node/transport node/chat node/store node/client node/client/profile node/server
 cmd:                 -
 fuzz:                -
 `
@@ -68,12 +71,12 @@ fuzz:                -
 // modules are the modules outside the standard library that the code itself
 // (tests aside) may use, and the folders that may use them.
 var modules = map[string][]string{
-	"github.com/cloudflare/circl": {"node/login"},
+	"github.com/cloudflare/circl": {"node/login/opaque"},
 	"golang.org/x/crypto":         {"node", "wire/bench"},
 	"golang.org/x/mod":            {"node/directory", "node/store"},
 	"golang.org/x/sys":            {"node/internet", "node/store", "cmd"},
 	"golang.org/x/term":           {"cmd"},
-	"golang.org/x/text":           {"node/keys", "node/login"},
+	"golang.org/x/text":           {"node/keys"},
 	"golang.org/x/tools":          {"gen", "cmd/wiregen"},
 	"modernc.org/sqlite":          {"node/store", "node/client/profile"},
 }
