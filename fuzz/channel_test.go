@@ -200,6 +200,9 @@ func addScripts(f *testing.F) {
 	for kind := range byte(3) {
 		f.Add(kind, []byte{})
 		f.Add(kind, []byte{2, 1, 2, 2, 1, 15})
+		f.Add(kind, []byte{7, 0})
+		f.Add(kind, []byte{7, 3, 0, 0, 3})
+		f.Add(kind, []byte{7, 3, 0, 30, 1, 7, 0})
 		for op := range byte(4) {
 			f.Add(kind, []byte{op, 0})
 			f.Add(kind, []byte{op, 3, 0, 0, 1})
@@ -357,7 +360,9 @@ func FuzzChannelClient(f *testing.F) {
 				break
 			}
 			msg, ctx := s.foreign(op, arg, b4), context.Background()
-			if op%4 == 3 { // any C1, signed by the server
+			if op%8 == 7 { // anything in a box of the server's
+				msg, hostile = s.forged(t, kind, arg), true
+			} else if op%4 == 3 { // any C1, signed by the server
 				var b2 wire.B2
 				if b2.UnmarshalBinary(s.b2) != nil || b2.Body.UnmarshalBinary(patched(b2.BodyRaw, arg)) != nil {
 					continue
@@ -370,8 +375,14 @@ func FuzzChannelClient(f *testing.F) {
 			case err != nil && (reply != nil || secrets != nil):
 				t.Fatal("a refused message has an answer or secrets")
 			case hostile:
-				if err != nil && !errors.Is(err, channel.ErrDrop) && !errors.Is(err, context.Canceled) && !errors.As(err, &hard) {
+				switch {
+				case err == nil, errors.Is(err, channel.ErrDrop), errors.Is(err, channel.ErrPassword), errors.Is(err, channel.ErrServer):
+				case errors.Is(err, context.Canceled), errors.As(err, &hard):
+				default:
 					t.Fatalf("an error that says too much: %v", err)
+				}
+				if secrets != nil && kind%3 == 1 && !bytes.Equal(msg, b4) {
+					t.Fatal("a server has a session that doesn't know the password's record")
 				}
 			case err == nil && !bytes.Equal(msg, b4):
 				t.Fatal("a message was taken that isn't the server's")
@@ -394,6 +405,22 @@ func FuzzChannelClient(f *testing.F) {
 		same(t, s.mine, secrets)
 		s.isAlice(t, kind)
 	})
+}
+
+// forged is a B4 that only the server can make, with whatever in its box.
+func (s *channelLogin) forged(t *testing.T, kind byte, arg []byte) []byte {
+	t.Helper()
+	var m wire.B3
+	if err := m.UnmarshalBinary(s.b3); err != nil {
+		t.Fatal(err)
+	}
+	start, err := session.StartFrom(s.host.Sealer(), &m.Head.Keys.Ct1)
+	must(err)
+	second, ct2, err := start.First(s.conn, s.b2, s.host.Id(), m.HeadRaw).SecondTo(&m.Head.Keys.EPk, s.b3)
+	must(err)
+	kinds := []wire.LoginKind{wire.LoginKindDevice, wire.LoginKindPassword, wire.LoginKindAnonymous}
+	plain := encoded(t, &wire.B4Box{Kind: kinds[kind%3]})
+	return encoded(t, &wire.B4{Ct2: ct2, Box: second.Seal(patched(plain, arg))})
 }
 
 // A channelCall is both honest sides of a call, alice's to bob.

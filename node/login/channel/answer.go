@@ -28,16 +28,30 @@ func (c *Client) takeB4(ctx context.Context, msg []byte) ([]byte, *session.Secre
 	if err != nil {
 		return nil, nil, ErrDrop
 	}
-	var box wire.B4Box
-	if box.UnmarshalBinary(plain) != nil || box.Kind != c.kind {
-		return nil, nil, ErrServer
-	}
+	defer c.Clear()
 	if ctx.Err() != nil {
 		return nil, nil, ctx.Err()
 	}
 	third := second.Third(msg)
 	defer third.Clear()
+	b5, err := c.prove(plain, second, third)
+	if err != nil {
+		return nil, nil, err
+	}
+	done := third.Done(b5)
+	defer done.Clear()
+	c.id = done.ID()
+	return b5, done.Dialler(), nil
+}
+
+// prove makes B5 for what the server's box holds.
+func (c *Client) prove(plain []byte, second *session.Second, third *session.Third) ([]byte, error) {
+	var box wire.B4Box
+	if box.UnmarshalBinary(plain) != nil || box.Kind != c.kind {
+		return nil, ErrServer
+	}
 	answer := wire.B5Box{TreeSize: c.cfg.TreeSize, Kind: c.kind}
+	var err error
 	switch c.kind {
 	case wire.LoginKindPassword:
 		err = c.provePassword(&box.Password, second.T2(), third.T3(), &answer.Password)
@@ -47,20 +61,12 @@ func (c *Client) takeB4(ctx context.Context, msg []byte) ([]byte, *session.Secre
 		answer.Anonymous = *c.cfg.Invitation
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if plain, err = encode(&answer); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	b5, err := encode(&wire.B5{Box: third.Seal(plain)})
-	if err != nil {
-		return nil, nil, err
-	}
-	done := third.Done(b5)
-	defer done.Clear()
-	c.Clear()
-	c.id, c.state = done.ID(), wantB6
-	return b5, done.Dialler(), nil
+	return encode(&wire.B5{Box: third.Seal(plain)})
 }
 
 // provePassword ends OPAQUE, unlocks the account with what it exports, and signs with

@@ -76,13 +76,15 @@ func TestAttack18And19TamperedCredentials(t *testing.T) {
 		"server mac":    func(b *wire.B4Box) { b.Password.Ke2.AuthResponse.ServerMac[63] ^= 1 },
 	} {
 		c := w.byPassword("Alice", "Alice")
-		reply, s, err := c.Next(context.Background(), w.forge(w.b3(c), change))
+		b3 := w.b3(c)
+		reply, s, err := c.Next(context.Background(), w.forge(b3, change))
 		if err != ErrPassword || reply != nil || s != nil {
 			t.Errorf("%s: error = %v, want %v", name, err, ErrPassword)
 		}
 		if c.Account() != nil {
 			t.Errorf("%s: there is an account", name)
 		}
+		ignores(t, c, "an answer after the end", w.forge(b3, func(*wire.B4Box) {}))
 	}
 	// Unchanged it is a good one.
 	c := w.byPassword("Alice", "Alice")

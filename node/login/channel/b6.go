@@ -15,10 +15,10 @@ const maxTime = 253_402_300_799_999
 // the server.
 func (c *Client) OpenB6(msg []byte) (*wire.B6, error) {
 	var b6 wire.B6
-	if c.state != wantB6 || b6.UnmarshalBinary(msg) != nil || b6.Session != c.id || b6.NowMs > maxTime || !c.mayHave(b6.Scope) {
+	if c.id == [16]byte{} || b6.UnmarshalBinary(msg) != nil || b6.Session != c.id || b6.NowMs > maxTime || !c.mayHave(b6.Scope) {
 		return nil, ErrServer
 	}
-	c.state = finished
+	c.id = [16]byte{}
 	return &b6, nil
 }
 

@@ -71,7 +71,7 @@ type Client struct {
 	attempt *attempt
 
 	account *keys.Account
-	id      [16]byte // of the session
+	id      [16]byte // of the session, from B5 until B6
 }
 
 type clientState uint8
@@ -79,8 +79,7 @@ type clientState uint8
 const (
 	wantB2 clientState = iota
 	wantB4
-	wantB6
-	finished
+	finished // with or without a session
 )
 
 // An attempt is what a client keeps of a B3.
