@@ -593,6 +593,19 @@ func TestKilledWhileTheDeviceIsEntered(t *testing.T) {
 	}
 }
 
+// "client gets c1 with bad signature / other server id → no work done, keeps waiting
+// for a good one"; "two c1 in flight, first is the forged one → login still
+// succeeds".
+func TestAttack16And17ForgedChallengeInTheDefaultTier(t *testing.T) {
+	w, forger := newDefaultWorld(t), newDefaultWorld(t)
+	path := newTwoServers(t, forger.addr, w.addr)
+	bob, err := w.open("Bob", func(cfg *client.Config) { cfg.Servers = []netip.AddrPort{path} })
+	if err != nil {
+		t.Fatalf("login with a forged challenge first: %v", err)
+	}
+	bob.leave()
+}
+
 // "An invitation carries the pin", makes one account, and the host never sees the
 // password.
 func TestJoin(t *testing.T) {

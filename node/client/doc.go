@@ -49,9 +49,8 @@
 // One session per user: a second login ends the first, also on another device. So
 // what is sent reaches the device that comes first, and one that was entered in the
 // log after a message was sealed cannot open it: its sender is told that it failed.
-// The keys of a device lie in its profile, under a
-// passphrase only where its owner sets one. A server that was
-// restored from a backup older than its log is an alarm. A message is one text of at
-// most 1 MiB. Who talks to whom, when, and how much is known to the
-// server, also for messages that go directly.
+// The keys of a device lie in its profile, under a passphrase only where its owner
+// sets one. A server that was restored from a backup older than its log is an
+// alarm. A message is one text of at most 1 MiB. Who talks to whom, when, and how
+// much is known to the server, also for messages that go directly.
 package client
