@@ -4,5 +4,6 @@
 // login/puzzle makes strangers work before a server does, in both tiers.
 // login/classic is the tier of RSA keys and passwords, protocol.md section 3.
 // login/channel is the default tier, protocol.md section 4, and login/opaque how it uses a
-// password.
+// password. login/channel/second is the default tier's once more, written from the
+// document, for tests.
 package login

@@ -28,7 +28,7 @@ const reading = `All numbers are unsigned and big-endian unless a table says oth
 A diagram shows 32 bits a row. A field whose right edge is open varies in size, and what follows it begins a new row. A
 cell too small for its name shows its initials, or its value if that is constant; the table below names it. A length in
 front of elements counts elements; any other counts bytes, also where they are a run of structs. "The rest" is what the
-fields behind it leave. A varint takes the fewest bytes that hold it. Constants, lengths and padding are checked by the
+fields behind it leave. A varint takes the fewest bytes that hold it, if no more is said. Constants, lengths and padding are checked by the
 receiver, and a message with anything left over is refused. Of what is canonical, no two encodings say the same.
 `
 
