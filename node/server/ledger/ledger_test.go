@@ -312,6 +312,26 @@ func TestOutcomeUnknown(t *testing.T) {
 	}
 }
 
+// A server whose key was rotated signs the same log with the new key, and goes on.
+func TestRotatedKey(t *testing.T) {
+	w := newWorld(t)
+	before := w.enter(w.create("Alice", 1))
+	w.store.Close()
+	if err := w.host.Rotate(rand.Reader, now); err != nil {
+		t.Fatal(err)
+	}
+	w.open()
+	key, after := w.host.Key(), w.book.Head()
+	if after.Leaves != before.Leaves || after.Root != before.Root || after.Sig == before.Sig {
+		t.Errorf("the head of %d leaves became one of %d, or is not signed anew", before.Leaves, after.Leaves)
+	}
+	for _, head := range []wire.TreeHead{after, w.enter(w.next("Alice"))} {
+		if err := directory.VerifyHead(&key, &head); err != nil {
+			t.Errorf("head of %d leaves: %v", head.Leaves, err)
+		}
+	}
+}
+
 // Between any two sizes that the log has had there is a proof, as there is from the
 // last of any leaves that are given.
 func TestProofs(t *testing.T) {
