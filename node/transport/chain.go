@@ -14,16 +14,17 @@ var blocks = sync.Pool{New: func() any { return new(block) }}
 // gaps; a block exists only where something was written. Whoever uses a chain
 // knows which bytes are there.
 type chain struct {
-	list []*block // nil where nothing was written
-	base int64    // offset of list[0], a multiple of blockSize
+	list []*block // nil where nothing was written; those before head are gone
+	head int
+	base int64 // offset of list[head], a multiple of blockSize
 }
 
 // write copies b to offset off, which must not be below what was discarded.
 func (c *chain) write(off int64, b []byte) {
 	for len(b) > 0 {
-		i := int((off - c.base) / blockSize)
-		for i >= len(c.list) {
-			c.list = append(c.list, nil)
+		i := c.head + int((off-c.base)/blockSize)
+		if i >= len(c.list) {
+			i = c.grow(i)
 		}
 		if c.list[i] == nil {
 			c.list[i] = blocks.Get().(*block)
@@ -33,10 +34,26 @@ func (c *chain) write(off int64, b []byte) {
 	}
 }
 
+// grow makes place i of the list, and returns where it is then: once half the list is
+// gone, the rest moves to its front, so that a long stream needs no new one.
+func (c *chain) grow(i int) int {
+	if c.head > 0 && c.head >= len(c.list)/2 {
+		n := copy(c.list, c.list[c.head:])
+		clear(c.list[n:])
+		c.list = c.list[:n]
+		i -= c.head
+		c.head = 0
+	}
+	for i >= len(c.list) {
+		c.list = append(c.list, nil)
+	}
+	return i
+}
+
 // read copies the bytes at off into b.
 func (c *chain) read(off int64, b []byte) {
 	for len(b) > 0 {
-		n := copy(b, c.list[(off-c.base)/blockSize][off%blockSize:])
+		n := copy(b, c.list[c.head+int((off-c.base)/blockSize)][off%blockSize:])
 		b, off = b[n:], off+int64(n)
 	}
 }
@@ -47,31 +64,34 @@ func (c *chain) discard(off int64) {
 	if n <= 0 {
 		return
 	}
-	gone := min(n, len(c.list))
-	for i, b := range c.list[:gone] {
-		if b != nil {
-			blocks.Put(b)
-		}
-		c.list[i] = nil
-	}
 	c.base += int64(n) * blockSize
-	if gone == len(c.list) {
-		c.list = c.list[:0]
-		return
+	end := min(c.head+n, len(c.list))
+	c.drop(end)
+	if end == len(c.list) {
+		c.list, c.head = c.list[:0], 0
 	}
-	c.list = c.list[gone:]
 }
 
-// clear gives up everything.
-func (c *chain) clear() {
-	for _, b := range c.list {
+// drop gives back the blocks up to place end of the list.
+func (c *chain) drop(end int) {
+	for i, b := range c.list[c.head:end] {
 		if b != nil {
 			blocks.Put(b)
+			c.list[c.head+i] = nil
 		}
 	}
-	clear(c.list)
-	c.list = c.list[:0]
-	if cap(c.list) > 16 {
+	c.head = end
+}
+
+// clear gives up everything. The list stays, for what comes next.
+func (c *chain) clear() {
+	c.drop(len(c.list))
+	c.list, c.head = c.list[:0], 0
+}
+
+// rest gives up the list as well, if nothing is in it.
+func (c *chain) rest() {
+	if len(c.list) == 0 {
 		c.list = nil
 	}
 }

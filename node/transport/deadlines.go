@@ -106,9 +106,14 @@ func (c *state) timeout(now instant) {
 		c.recovery.sent.settle(now)
 		c.recovery.sent.rest()
 		c.keys.Rest()
-		if c.memory.scarce() {
+		scarce := c.memory.scarce()
+		if scarce {
 			c.window.shrink(connWindow)
-			for _, s := range c.streams.byID {
+		}
+		for _, s := range c.streams.byID {
+			s.send.bytes.rest()
+			s.receive.bytes.rest()
+			if scarce {
 				s.receive.window.shrink(streamWindow)
 			}
 		}
