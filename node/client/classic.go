@@ -54,6 +54,8 @@ func (p classicPin) bytes() []byte {
 	return modulus[:]
 }
 
+func (p classicPin) at(wire.KeyId) bool { return true }
+
 // newClassicPin reads a key as the profile holds it: its modulus.
 func newClassicPin(modulus []byte) (pin, error) {
 	var m wire.Rsa
@@ -266,12 +268,12 @@ func (t *classicTier) expect(now time.Time, in introduction) error {
 
 func (t *classicTier) callers() transport.Responder { return classicCallers{t.intros} }
 
-func (t *classicTier) caller(peer any) (name string, ok bool) {
-	introduced, ok := peer.(*classic.IntroducedPeer)
+func (t *classicTier) partner(of any) (name string, device wire.KeyId, ok bool) {
+	introduced, ok := of.(*classic.IntroducedPeer)
 	if !ok {
-		return "", false
+		return "", device, false
 	}
-	return introduced.User, true
+	return introduced.User, device, true
 }
 
 // classicCallers fit introductions to the transport.

@@ -32,6 +32,9 @@ func (l *loop) takeRoster(r *roster) {
 			l.stop(ct)
 		}
 	}
+	for _, p := range r.peers {
+		l.dropStrangers(l.contacts[keys.Fold(p.name)])
+	}
 }
 
 // setPeers takes the keys that count.

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"errors"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -185,6 +187,89 @@ func TestLostDeviceAndPassword(t *testing.T) {
 		t.Errorf("devices %+v, %v; want two", devices, err)
 	}
 }
+
+// A conn between two users ends when the log shows the device at its other end no
+// more: whoever has the device could go on taking, and confirming, what its owner is
+// to read elsewhere.
+func TestDirectConnEndsWithTheDevice(t *testing.T) {
+	for name, enter := range map[string]func(w *world, alice *keys.Account){
+		"removed": func(w *world, alice *keys.Account) {
+			last := w.last("Alice")
+			next, err := last.RemoveDevice(alice.Signer, keys.DeviceId(&last.Body().Devices[0].Keys), time.Now())
+			if err != nil {
+				w.t.Fatal(err)
+			}
+			w.enterEntry(next, nil)
+		},
+		"reset": func(w *world, _ *keys.Account) { w.enterAccount("Alice") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newDefaultWorld(t)
+			w.halt()
+			account := w.enterAccount("Alice") // whose keys we know
+			w.start()
+			// A client that hears of it ends by itself: this one hears of nothing.
+			cut := new(cutOff)
+			bob := w.enter("Bob")
+			w.enter("Alice", func(cfg *client.Config) {
+				cfg.Listen = func(server netip.AddrPort) (conn net.PacketConn, err error) {
+					cut.server = server
+					cut.PacketConn, err = client.Listen(server)
+					return cut, err
+				}
+			})
+			if e := bob.told(bob.says("Alice", "while it was hers"), client.Delivered); !e.Direct {
+				t.Fatal("not directly")
+			}
+			cut.apart.Store(true)
+			w.halt()
+			enter(w, account)
+			w.start()
+			if name == "reset" {
+				e := await(bob, "the alarm", 1, func(client.KeyChanged) bool { return true })[0]
+				if _, err := bob.Trust(t.Context(), "Alice", e.Fingerprint[:5]); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				await(bob, "the news", 1, func(client.AccountChanged) bool { return true })
+			}
+			before := cut.bytes.Load()
+			const size = 100_000
+			bob.told(bob.says("Alice", strings.Repeat("x", size)), client.Queued)
+			if got := cut.bytes.Load() - before; got >= size {
+				t.Errorf("the device was sent %d bytes, of a message that is not for it", got)
+			}
+		})
+	}
+}
+
+// A cutOff socket no longer reaches the server once it is apart. It counts the bytes
+// that it gets.
+type cutOff struct {
+	net.PacketConn
+	server netip.AddrPort
+	apart  atomic.Bool
+	bytes  atomic.Int64
+}
+
+func (c *cutOff) ReadFrom(b []byte) (int, net.Addr, error) {
+	for {
+		n, from, err := c.PacketConn.ReadFrom(b)
+		if err != nil || !c.cuts(from) {
+			c.bytes.Add(int64(n))
+			return n, from, err
+		}
+	}
+}
+
+func (c *cutOff) WriteTo(b []byte, to net.Addr) (int, error) {
+	if c.cuts(to) {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, to)
+}
+
+func (c *cutOff) cuts(a net.Addr) bool { return c.apart.Load() && a.String() == c.server.String() }
 
 // "Letters to an account without devices are sealed to AccountKeys.seal; the first
 // device inherits that seed, so it can open them." A later one does not.

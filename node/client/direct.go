@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"sotto/node/chat"
@@ -28,12 +29,13 @@ const (
 
 // A direct is a conn with another user's own socket.
 type direct struct {
-	conn *transport.Conn
-	out  chan letter // to the goroutine that writes our messages; room for directWindow
-	due  time.Time   // when a receipt must have come; zero if none is awaited
-	age  *time.Timer // closes the conn when it is old
-	open int         // messages without a receipt
-	size int         // their bytes
+	conn   *transport.Conn
+	device wire.KeyId  // at the other end; zero in the classic tier
+	out    chan letter // to the goroutine that writes our messages; room for directWindow
+	due    time.Time   // when a receipt must have come; zero if none is awaited
+	age    *time.Timer // closes the conn when it is old
+	open   int         // messages without a receipt
+	size   int         // their bytes
 }
 
 // take puts a message on the conn. It reports false if there is no room now.
@@ -89,7 +91,7 @@ func (c *Client) find(k *link, name string) {
 		return
 	}
 	at := reply.Locate.Online
-	conn, err := c.dial(ctx, name, at)
+	conn, device, err := c.dial(ctx, name, at)
 	c.tell(func(l *loop) {
 		ct := l.contacts[keys.Fold(name)]
 		if err != nil {
@@ -99,17 +101,20 @@ func (c *Client) find(k *link, name string) {
 			}
 			return
 		}
-		l.addDirect(ct, conn)
+		l.addDirect(ct, conn, device)
 	})
 }
 
-// dial makes a conn with a user to whom the server introduced us.
-func (c *Client) dial(ctx context.Context, name string, at wire.Located) (*transport.Conn, error) {
+// dial makes a conn with a user to whom the server introduced us, and gives the
+// device that answered.
+func (c *Client) dial(ctx context.Context, name string, at wire.Located) (conn *transport.Conn, device wire.KeyId, err error) {
 	hands, err := c.tier.initiate(introduction{at.IntroId, at.IntroKey, name, expires(time.Now(), at.LifeS)})
 	if err != nil {
-		return nil, err
+		return nil, device, err
 	}
-	return c.endpoint.Dial(ctx, chat.AddrPort(&at.Address), initiator{hands})
+	conn, err = c.endpoint.Dial(ctx, chat.AddrPort(&at.Address), initiator{hands})
+	_, device, _ = c.tier.partner(hands)
+	return conn, device, err
 }
 
 // expires is when an introduction ends that lasts for a number of seconds.
@@ -124,14 +129,14 @@ func (c *Client) acceptPeers() {
 		if err != nil {
 			return
 		}
-		name, ok := c.tier.caller(conn.Peer())
+		name, device, ok := c.tier.partner(conn.Peer())
 		if !ok {
 			conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
 			continue
 		}
 		c.tell(func(l *loop) {
 			if ct := l.contacts[keys.Fold(name)]; ct != nil {
-				l.addDirect(ct, conn)
+				l.addDirect(ct, conn, device)
 			} else {
 				conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "")
 			}
@@ -140,10 +145,19 @@ func (c *Client) acceptPeers() {
 }
 
 // addDirect takes a conn with a user, whoever dialed. The newest one carries
-// our messages: it is the one that certainly works.
-func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
+// our messages: it is the one that certainly works. One that dropStrangers would
+// take away is not taken.
+func (l *loop) addDirect(ct *contact, conn *transport.Conn, device wire.KeyId) {
+	if !ct.welcomes(device) {
+		conn.CloseWithCode(uint64(wire.CloseCodeDone), "")
+		if ct.direct == nil {
+			ct.out.route.failed(l.cfg.Now())
+			l.pump(ct)
+		}
+		return
+	}
 	conn.SetKeepAlive(keepAlive)
-	d := &direct{conn: conn, out: make(chan letter, directWindow)}
+	d := &direct{conn: conn, device: device, out: make(chan letter, directWindow)}
 	d.age = time.AfterFunc(wire.ConnAge*time.Second, func() {
 		conn.CloseWithCode(uint64(wire.CloseCodeRenew), "")
 	})
@@ -166,6 +180,22 @@ func (l *loop) addDirect(ct *contact, conn *transport.Conn) {
 	l.goDo(func() { l.writePeer(d, name) })
 	l.pump(ct)
 }
+
+// dropStrangers takes the conns away that are not with a device of the user any
+// more. Whoever has it could not read what we send, but keep it from him and say
+// that he has it.
+func (l *loop) dropStrangers(ct *contact) {
+	for _, d := range slices.Clone(ct.directs) {
+		if !ct.welcomes(d.device) {
+			l.directLost(d, errStranger)
+		}
+	}
+}
+
+var errStranger = errors.New("the device is not the user's any more")
+
+// welcomes reports whether there may be a conn with a device.
+func (ct *contact) welcomes(device wire.KeyId) bool { return ct.changed == nil && ct.key.at(device) }
 
 // directLost takes a conn away. What was on it without a receipt goes by the
 // server; the recipient drops what he has already.

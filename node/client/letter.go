@@ -24,6 +24,11 @@ func (p contactPin) id() wire.KeyId { return p.Id() }
 
 func (p contactPin) bytes() []byte { return p.account }
 
+func (p contactPin) at(device wire.KeyId) bool {
+	_, shown := p.Device(device)
+	return shown
+}
+
 // newContactPin reads a user's account as the profile holds it. Its devices are
 // those that the log shows, if it shows this account; of one that was replaced it
 // shows none.
@@ -163,12 +168,15 @@ func (t *defaultTier) expect(now time.Time, in introduction) error {
 
 func (t *defaultTier) callers() transport.Responder { return defaultCallers{t} }
 
-func (t *defaultTier) caller(peer any) (name string, ok bool) {
-	introduced, ok := peer.(*channel.IntroducedPeer)
-	if !ok {
-		return "", false
+func (t *defaultTier) partner(of any) (name string, device wire.KeyId, ok bool) {
+	if dialled, ok := of.(*channel.PeerInitiator); ok {
+		of = dialled.Peer()
 	}
-	return introduced.User, true
+	introduced, ok := of.(*channel.IntroducedPeer)
+	if !ok || introduced == nil {
+		return "", device, false
+	}
+	return introduced.User, introduced.Device, true
 }
 
 // defaultCallers fit introductions to the transport. There are none before there

@@ -97,8 +97,13 @@ func (l *loop) pumpAll() {
 	}
 }
 
-// pump sends to one user what can be sent now, in order.
+// pump sends to one user what can be sent now, in order. What was sealed as the
+// news of his changed key came, or lay in the outbox then, is not.
 func (l *loop) pump(ct *contact) {
+	if ct.changed != nil {
+		l.stop(ct)
+		return
+	}
 	now := l.cfg.Now()
 	for o := ct.out.next(); o != nil; o = ct.out.next() {
 		next := ct.out.route.way(now)

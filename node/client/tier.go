@@ -67,9 +67,11 @@ type tier interface {
 	initiate(in introduction) (hands, error)
 	// expect takes an introduction of somebody who is about to dial us.
 	expect(now time.Time, in introduction) error
-	// callers answers those who dial us, and caller says who one of them is.
+	// callers answers those who dial us.
 	callers() transport.Responder
-	caller(peer any) (name string, ok bool)
+	// partner says who is at the other end of a direct conn, and at which device:
+	// of one who dialled us by the conn's peer, of one whom we dialled by the hands.
+	partner(of any) (name string, device wire.KeyId, ok bool)
 }
 
 // hands are a handshake of the login package, which may not import the
@@ -113,6 +115,9 @@ type peer struct {
 type pin interface {
 	id() wire.KeyId
 	bytes() []byte // as the profile keeps it
+	// at reports whether a device is the user's. In the classic tier there are none,
+	// and it always is.
+	at(device wire.KeyId) bool
 }
 
 // A notNowError says that a message could not be judged. It has to come again.
