@@ -34,7 +34,9 @@ func TestReadmeSession(t *testing.T) {
 	c.Close()
 
 	bin, home := t.TempDir(), t.TempDir()
-	shell := exec.Command(bash, "-e", "-c", strings.ReplaceAll(session, "5000", port))
+	// A session that fails must not leave a server behind, which would hold the pipe open.
+	const trap = "trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n"
+	shell := exec.Command(bash, "-e", "-c", trap+strings.ReplaceAll(session, "5000", port))
 	shell.Dir = ".."
 	shell.Env = append(os.Environ(), "GOBIN="+bin, "XDG_STATE_HOME="+home,
 		"PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
