@@ -16,6 +16,7 @@ import (
 // FuzzEnvelope opens what the server, a third person or the sender himself can put
 // before a recipient.
 func FuzzEnvelope(f *testing.F) {
+	alice, bob := identities()["alice"], identities()["bob"]
 	for how := range byte(4) {
 		f.Add(how, []byte{})
 		f.Add(how, []byte{0, 0, 1})
@@ -25,7 +26,6 @@ func FuzzEnvelope(f *testing.F) {
 		f.Add(how, []byte{0, 0})
 	}
 	f.Fuzz(func(t *testing.T, how byte, data []byte) {
-		alice, bob := identities()["alice"], identities()["bob"]
 		honest, err := envelope.Seal(rand.Reader, envelope.Sender{Identity: alice, Name: "alice"},
 			envelope.Person{Name: "bob", Key: bob.Public()},
 			envelope.Heading{Id: [16]byte{1}, Seq: 1, Sent: fixedNow}, "hello")
@@ -134,11 +134,11 @@ func FuzzWindow(f *testing.F) {
 
 // FuzzManifest is a hostile server that signs what it likes.
 func FuzzManifest(f *testing.F) {
+	server := identities()["server"]
 	for _, data := range [][]byte{{}, {0, 0, 1}, {0, 40, 1}, {0, 41, 0x80}, {0, 97, 0xff}, {2, 0, 1}, {7}, {0, 0}} {
 		f.Add(data)
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		server := identities()["server"]
 		honest, err := manifest.Sign(rand.Reader, server, nil, []wire.ManifestEntry{
 			{User: "alice", Key: identities()["alice"].Public().Modulus()},
 			{User: "bob", Key: identities()["bob"].Public().Modulus()},

@@ -12,7 +12,8 @@ import (
 
 // identities are made once for each fuzzing process. Nothing may depend on which
 // they are: a corpus must mean the same to all of them, so targets build from it what needs
-// a key.
+// a key. A target asks for them before f.Fuzz: a busy machine may take longer to make them
+// than Go lets an input run.
 var identities = sync.OnceValue(func() map[string]*keys.Identity {
 	all := make(map[string]*keys.Identity)
 	for _, name := range []string{"server", "alice", "bob"} {

@@ -115,6 +115,7 @@ func (s *loginStory) m4Key() *keys.OnceKey {
 // FuzzLoginServer is a hostile client: it sends any bytes, any bytes under a proper
 // seal, and honest messages with some bytes changed, before and behind the seal.
 func FuzzLoginServer(f *testing.F) {
+	s := honestLogin()
 	for message := range byte(3) {
 		for how := range byte(4) {
 			f.Add(message, how, []byte{})
@@ -126,7 +127,6 @@ func FuzzLoginServer(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, message, how byte, data []byte) {
-		s := honestLogin()
 		honest := [][]byte{s.m1, s.m3, s.m5}[message%3]
 		plain := [][]byte{make([]byte, 64), s.plain3, s.plain5}[message%3]
 		label := []keys.Label{"m1", "m3", "m5"}[message%3]
@@ -175,6 +175,7 @@ func FuzzLoginServer(f *testing.F) {
 
 // FuzzLoginClient is a hostile server, which holds the server's key and the reply key.
 func FuzzLoginClient(f *testing.F) {
+	s := honestLogin()
 	for message := range byte(3) {
 		for how := range byte(4) {
 			f.Add(message, how, []byte{})
@@ -189,7 +190,6 @@ func FuzzLoginClient(f *testing.F) {
 	tired, cancel := context.WithCancel(context.Background())
 	cancel()
 	f.Fuzz(func(t *testing.T, message, how byte, data []byte) {
-		s := honestLogin()
 		server := identities()["server"]
 		honest := [][]byte{s.m2, s.m4, s.m6}[message%3]
 		msg, ctx := data, context.Background()
@@ -265,6 +265,7 @@ func FuzzLoginClient(f *testing.F) {
 // FuzzKeyAsk is a hostile server before a newcomer, who knows no key yet: nothing but
 // a sound key in answer to this very question is taken.
 func FuzzKeyAsk(f *testing.F) {
+	s := honestLogin()
 	for _, how := range []bool{false, true} {
 		f.Add(how, []byte{})
 		f.Add(how, []byte{0, 5, 1})
@@ -273,7 +274,6 @@ func FuzzKeyAsk(f *testing.F) {
 		f.Add(how, []byte{3})
 	}
 	f.Fuzz(func(t *testing.T, patch bool, data []byte) {
-		s := honestLogin()
 		ask, err := classic.NewKeyAsk(rand.Reader)
 		if err != nil {
 			t.Fatal(err)
