@@ -16,5 +16,5 @@
 // # Limitations
 //
 // The folder of a server belongs to one process, and so does its log. Open reads
-// every leaf, which takes some seconds for a million of them.
+// every leaf, which takes some seconds for a hundred thousand of them.
 package ledger

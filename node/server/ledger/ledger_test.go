@@ -23,7 +23,7 @@ var now = time.UnixMilli(1_790_000_000_000)
 
 // A world is a log with its store.
 type world struct {
-	t      *testing.T
+	t      testing.TB
 	dir    string
 	host   *keys.Host
 	store  *store.Store
@@ -39,7 +39,7 @@ type person struct {
 	last    *directory.Entry
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
 	host, err := keys.NewHost(rand.Reader)
 	if err != nil {
@@ -69,7 +69,7 @@ func (w *world) open() {
 	}
 }
 
-func newKeys(t *testing.T) *keys.Account {
+func newKeys(t testing.TB) *keys.Account {
 	t.Helper()
 	account, err := keys.NewAccount(rand.Reader)
 	if err != nil {
@@ -79,7 +79,7 @@ func newKeys(t *testing.T) *keys.Account {
 }
 
 // device draws the public keys of a device.
-func device(t *testing.T, name string) wire.Device {
+func device(t testing.TB, name string) wire.Device {
 	t.Helper()
 	public := newKeys(t).Public() // two key pairs, as a device has
 	return wire.Device{Keys: wire.DeviceKeys{Sign: public.Sign, Seal: public.Seal}, Name: name}

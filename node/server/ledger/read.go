@@ -40,10 +40,8 @@ func (l *Ledger) advance(ctx context.Context) error {
 	if size == l.Head().Leaves && l.signed {
 		return nil
 	}
-	for name, a := range changed {
-		if err := l.fill(ctx, a); err != nil {
-			return fmt.Errorf("user %s: %w", name, err)
-		}
+	if err := l.fill(ctx, changed); err != nil {
+		return err
 	}
 	head, err := directory.SignHead(l.host.Signer(), l.host.Realm(), size, l.engine.Hashes(ctx))
 	if err != nil {
@@ -86,15 +84,40 @@ func account(b []byte, leaf uint64) (*Account, error) {
 	return a, nil
 }
 
-// fill adds what the store says of the user.
-func (l *Ledger) fill(ctx context.Context, a *Account) error {
-	u, err := l.engine.User(ctx, a.Name)
-	if err != nil {
-		return err
+// fill adds what the store says of the users: of all at once for the first head,
+// and later of those few that have changed.
+func (l *Ledger) fill(ctx context.Context, changed map[string]*Account) error {
+	if !l.signed {
+		for u, err := range l.engine.Users(ctx) {
+			if err != nil {
+				return err
+			}
+			if a := changed[keys.Fold(u.Name)]; a != nil {
+				if err := a.fill(&u); err != nil {
+					return err
+				}
+			}
+		}
 	}
+	for name, a := range changed {
+		if a.Record != nil {
+			continue
+		}
+		u, err := l.engine.User(ctx, name)
+		if err != nil {
+			return fmt.Errorf("user %s: %w", name, err)
+		}
+		if err := a.fill(&u); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a *Account) fill(u *store.User) error {
 	a.Record = new(wire.AccountRecord)
 	if err := a.Record.UnmarshalBinary(u.Record); err != nil {
-		return fmt.Errorf("record: %w", err)
+		return fmt.Errorf("record of user %s: %w", u.Name, err)
 	}
 	a.Name, a.Mailbox, a.rev = u.Name, u.Mailbox, u.Rev
 	return nil
