@@ -335,7 +335,7 @@ func (r *PeerRun) takeB5(now time.Time, msg []byte) (*session.Secrets, error) {
 		return nil, err
 	}
 	var box wire.B5Box
-	if box.UnmarshalBinary(plain) != nil || box.Kind != wire.LoginKindDevice ||
+	if box.UnmarshalBinary(plain) != nil || box.Kind != wire.LoginKindDevice || box.TreeSize != 0 ||
 		keys.VerifyEd(labelDevicePeer, r.caller.Sign, body, &box.Device.Sig) != nil || !r.introductions.use(now, r.in.Id) {
 		return nil, errRefused
 	}

@@ -278,11 +278,13 @@ func TestPeerProofsOfSomethingElse(t *testing.T) {
 		user  string
 		id    wire.KeyId
 		kind  wire.LoginKind
+		tree  uint64
 	}{
-		"a proof for the server": {labelDeviceLogin, "alice", device.Id(), wire.LoginKindDevice},
-		"for another user":       {labelDevicePeer, "bob", device.Id(), wire.LoginKindDevice},
-		"for another device":     {labelDevicePeer, "alice", wire.KeyId{}, wire.LoginKindDevice},
-		"of another kind":        {labelDevicePeer, "alice", device.Id(), wire.LoginKindAnonymous},
+		"a proof for the server": {labelDeviceLogin, "alice", device.Id(), wire.LoginKindDevice, 0},
+		"for another user":       {labelDevicePeer, "bob", device.Id(), wire.LoginKindDevice, 0},
+		"for another device":     {labelDevicePeer, "alice", wire.KeyId{}, wire.LoginKindDevice, 0},
+		"of another kind":        {labelDevicePeer, "alice", device.Id(), wire.LoginKindAnonymous, 0},
+		"with a tree":            {labelDevicePeer, "alice", device.Id(), wire.LoginKindDevice, 1},
 	} {
 		c := newCall(w)
 		challenge, _ := c.takes(c.p1())
@@ -299,7 +301,7 @@ func TestPeerProofsOfSomethingElse(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		box := wire.B5Box{Kind: test.kind}
+		box := wire.B5Box{Kind: test.kind, TreeSize: test.tree}
 		if test.kind == wire.LoginKindDevice {
 			box.Device.Sig = device.Signer.Sign(test.label, body)
 		}
