@@ -460,13 +460,14 @@ func TestConnsOwnNoGoroutine(t *testing.T) {
 		w.dial(t)
 		time.Sleep(time.Second)
 		before := runtime.NumGoroutine()
-		for range 500 {
+		const conns, others = 500, 10 // the runtime and other tests come and go
+		for range conns {
 			w.dial(t)
 		}
 		time.Sleep(time.Second)
-		if after := runtime.NumGoroutine(); after > before {
+		if after := runtime.NumGoroutine(); after > before+others {
 			buf := make([]byte, 1<<16)
-			t.Errorf("500 connections have %d goroutines:\n%s", after-before, strings.TrimSpace(string(buf[:runtime.Stack(buf, true)])))
+			t.Errorf("%d connections have %d goroutines:\n%s", conns, after-before, strings.TrimSpace(string(buf[:runtime.Stack(buf, true)])))
 		}
 	})
 }
