@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"sotto/gen/interp"
@@ -19,7 +21,8 @@ type Vector struct {
 	Type  string // of the struct
 	Bytes []byte
 
-	Fields []byte // as JSON; nil if the bytes must be refused
+	Fields []byte            // as JSON; nil if the bytes must be refused
+	Params map[string]uint64 // of the struct, where the bytes must be refused; otherwise they are among the fields
 	Reason interp.Reason
 	Offset int
 	Field  string // path of the field that is wrong, empty for the struct itself
@@ -68,18 +71,16 @@ const border = 160
 
 // refused finds for each reason the first bytes that give it, by spoiling good ones in each place.
 func refused(s *types.Struct, samples []interp.Sampled) []Vector {
-	if len(s.Params) > 0 {
-		return nil // a vector to refuse has no place for them
-	}
 	found := map[interp.Reason]Vector{}
+	var params map[string]uint64
 	try := func(in []byte) {
-		_, err := interp.DecodeAll(s, in)
+		_, err := interp.DecodeAllWith(s, params, in)
 		var e *interp.Error
 		if !errors.As(err, &e) {
 			return
 		}
 		if _, ok := found[e.Reason]; !ok {
-			found[e.Reason] = Vector{Type: s.Name, Bytes: bytes.Clone(in), Reason: e.Reason, Offset: e.Offset, Field: e.Field}
+			found[e.Reason] = Vector{Type: s.Name, Params: params, Bytes: bytes.Clone(in), Reason: e.Reason, Offset: e.Offset, Field: e.Field}
 		}
 	}
 	// From short ones: what is refused then shows the reason best.
@@ -89,6 +90,7 @@ func refused(s *types.Struct, samples []interp.Sampled) []Vector {
 		if i > 0 && len(sample.Bytes) > longest {
 			break
 		}
+		params = interp.Params(s, sample.Value)
 		spoil(sample.Bytes, try)
 	}
 	var all []Vector
@@ -126,7 +128,11 @@ func (v *Vector) write(b *bytes.Buffer, number int) {
 	if v.Fields != nil {
 		fmt.Fprintf(b, "-- accept %s %d --\n", v.Type, number)
 	} else {
-		fmt.Fprintf(b, "-- refuse %s %s --\n", v.Type, v.Reason)
+		given := ""
+		for _, name := range slices.Sorted(maps.Keys(v.Params)) {
+			given += fmt.Sprintf(" %s=%d", name, v.Params[name])
+		}
+		fmt.Fprintf(b, "-- refuse %s %s%s --\n", v.Type, v.Reason, given)
 	}
 	for rest := v.Bytes; len(rest) > 0; {
 		n := min(len(rest), 32)
@@ -174,6 +180,20 @@ func Parse(text []byte) ([]Vector, error) {
 				return bad(err.Error())
 			}
 			v.Reason, v.Field = interp.Reason(reason), field
+			for _, word := range words[2:] { // the reason may have several words
+				name, value, ok := strings.Cut(word, "=")
+				if !ok {
+					continue
+				}
+				n, err := strconv.ParseUint(value, 10, 64)
+				if err != nil {
+					return bad(err.Error())
+				}
+				if v.Params == nil {
+					v.Params = map[string]uint64{}
+				}
+				v.Params[name] = n
+			}
 		default:
 			return bad("neither accept nor refuse")
 		}

@@ -28,6 +28,8 @@ struct {
 } M;
 
 struct {} Empty;
+
+struct { opaque verify_data[Hash.length]; uint8 last = 7; } Finished @param(Hash.length, uint8);
 `
 
 // TestVectors reads back what File writes: the interpreter says the same to each, and every kind of error that M
@@ -46,11 +48,15 @@ func TestVectors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kinds := map[interp.Reason]int{}
+	kinds, finished := map[interp.Reason]int{}, map[interp.Reason]int{}
 	for _, v := range all {
 		s := p.Lookup(v.Type).(*types.Struct)
-		got, err := interp.DecodeAll(s, v.Bytes)
 		if v.Fields != nil {
+			want, err := interp.ParseJSON(s, v.Fields)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := interp.DecodeAllWith(s, interp.Params(s, want), v.Bytes)
 			if err != nil {
 				t.Errorf("%s %x: %v", v.Type, v.Bytes, err)
 			} else if json := interp.JSON(s, got); !bytes.Equal(json, v.Fields) {
@@ -61,6 +67,7 @@ func TestVectors(t *testing.T) {
 			}
 			continue
 		}
+		_, err := interp.DecodeAllWith(s, v.Params, v.Bytes)
 		var e *interp.Error
 		if !errors.As(err, &e) || e.Reason != v.Reason || e.Offset != v.Offset || e.Field != v.Field {
 			t.Errorf("%s %x: got %v, want %s at byte %d: %s", v.Type, v.Bytes, err, v.Reason, v.Offset, v.Field)
@@ -68,9 +75,18 @@ func TestVectors(t *testing.T) {
 		if v.Type == "M" {
 			kinds[v.Reason]++
 		}
+		if v.Type == "Finished" {
+			finished[v.Reason]++
+			if _, ok := v.Params["Hash_length"]; !ok {
+				t.Errorf("a Finished to refuse as %s has no Hash_length", v.Reason)
+			}
+		}
 	}
 	if kinds[""] < 3 {
 		t.Errorf("%d vectors to accept, want one for each case and the smallest", kinds[""])
+	}
+	if len(finished) != 3 { // short, trailing, const
+		t.Errorf("a struct with a parameter is refused for %v", finished)
 	}
 	for _, r := range []interp.Reason{interp.Short, interp.Trailing, interp.Range, interp.Const, interp.Enum, interp.Checksum, interp.NotCanonical, interp.UTF8} {
 		if kinds[r] != 1 {
