@@ -18,6 +18,8 @@
 // have formats of their own, and prints a table of medians:
 //
 //	cd wire/bench/peers && go run .
+//
+// results.md holds the last one that was worth keeping.
 package bench
 
 //go:generate go tool wiregen -o . bench.wire
