@@ -182,6 +182,13 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 		return fail(exitUsage, "sotto: usage: sotto [flags] trust-server %s", commands["trust-server"].usage)
 	}
 	typed := strings.Join(strings.Fields(strings.Join(o.args[1:], "")), "")
+	old, err := pinnedKey(ctx, p)
+	if old != nil && err == nil {
+		err = o.checkTier(old, "This profile knows "+o.server()+" as")
+	}
+	if err != nil {
+		return err
+	}
 	key, _, err := client.AskServerKey(ctx, client.Config{Servers: servers}, o.classic)
 	if err != nil {
 		return err
@@ -190,15 +197,13 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 	if len(typed) < 5 || !strings.HasPrefix(shown, typed) {
 		return fail(exitKeyChanged, "These are not the digits of the key that %s shows: %s. Nothing changed.", o.server(), key.Fingerprint())
 	}
-	old, err := pinnedKey(ctx, p)
-	if err != nil {
-		return err
-	}
 	switch {
 	case old == nil:
 		err = p.PinServerKey(ctx, key.Pin())
 	case old.Equal(key):
 		return answer(o.server() + " is known with this key already.")
+	case leads(ctx, old, key, servers):
+		return answer(o.server() + " has renewed its key, signed by the old one: there is nothing to accept.")
 	default:
 		err = p.ReplaceServerKey(ctx, old.Pin(), key.Pin())
 	}
@@ -206,4 +211,13 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 		return err
 	}
 	return answer(fmt.Sprintf("The key of %s is now %s.", o.server(), key.Fingerprint()))
+}
+
+// leads reports whether a key that is known has led to the one that the server shows.
+func leads(ctx context.Context, old, key *client.ServerKey, servers []netip.AddrPort) bool {
+	if old.Classic() {
+		return false
+	}
+	followed, err := client.FollowServerKey(ctx, client.Config{Servers: servers}, old.Id())
+	return err == nil && followed.Equal(key)
 }
