@@ -80,7 +80,10 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 		conn.CloseWithCode(uint64(wire.CloseCodeProtocolError), "no login")
 		return
 	}
-	log := srv.log.With("user", who.name(), "from", conn.PeerAddr())
+	log := srv.log.With("from", conn.PeerAddr())
+	if who.name() != "" {
+		log = srv.log.With("user", who.name(), "from", conn.PeerAddr())
+	}
 	account := srv.accounts.find(who.name())
 	if account == nil && who.name() != "" {
 		srv.count(SessionRefused)
