@@ -1171,7 +1171,8 @@ func (m *InviteRequest) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A RegisterStart begins to make an account: the first message of OPAQUE's registration.
+// A RegisterStart begins to make an account: the first message of OPAQUE's registration. Each that is answered counts as a guess
+// at its user's password, like a B3 that leads to nothing, so that nobody collects answers for a name before its user comes.
 type RegisterStart struct {
 	User    string
 	Request [32]byte // an OpaqueRequest

@@ -29,11 +29,18 @@ type registration struct {
 // registerStart answers the first message of the registration of a password. Of a
 // name that is taken there is no answer: it would be worth a guess at the password.
 func (m *member) registerStart(s *session, req *wire.RegisterStart) *wire.Reply {
-	if wait := s.allowance().publish(s.srv.clock(), &s.srv.limits); wait > 0 {
+	now := s.srv.clock()
+	if wait := s.allowance().publish(now, &s.srv.limits); wait > 0 {
 		return chat.Refuse(wire.RefusedCodeRateLimited, wait)
 	}
-	if m.tier.book.Account(req.User) != nil {
+	switch {
+	case keys.CheckName(req.User) != nil:
+		return chat.Refuse(wire.RefusedCodeMalformed, 0)
+	case m.tier.book.Account(req.User) != nil:
 		return chat.Refuse(wire.RefusedCodeNameTaken, 0)
+	}
+	if wait := m.tier.login.Guess(now, s.conn.PeerAddr(), req.User); wait > 0 {
+		return chat.Refuse(wire.RefusedCodeRateLimited, wait)
 	}
 	response, err := m.tier.registrar.Respond(req.User, &wire.OpaqueRequest{BlindedMessage: req.Request})
 	if err != nil {

@@ -101,6 +101,31 @@ func TestRegistration(t *testing.T) {
 	w.withPassword(p, nil)
 }
 
+// The answer to a registration serves to try one password at any later time. So they
+// count as guesses at the name, whoever asks, and by whatever session.
+func TestRegistrationsAreGuesses(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{Publishes: Rate{PerSecond: 1, Burst: 1000}})
+	login := d.invited(t)
+	first, second := w.visit("a guest", login), w.visit("the same", d.as(channel.ClientConfig{Invitation: login.invitation}))
+	erin := d.draw("Erin")
+	answered := 0
+	var err error
+	for answered < 1000 && err == nil {
+		if _, err = first.finish(erin); err == nil {
+			answered++
+		}
+	}
+	refused(t, fmt.Sprintf("after %d answers", answered), err, wire.RefusedCodeRateLimited)
+	if answered < 10 || answered > 100 {
+		t.Errorf("%d answers for one name", answered)
+	}
+	_, err = second.finish(d.draw("eRIN"))
+	refused(t, "by another session", err, wire.RefusedCodeRateLimited)
+	if _, err := second.finish(d.draw("Danielle")); err != nil {
+		t.Errorf("another name: %v", err)
+	}
+}
+
 // Attack 51: "registration replay, over an existing user, with other's session →
 // refuse". One invitation makes one account.
 func TestAttack51Registrations(t *testing.T) {

@@ -111,6 +111,18 @@ func (s *Server) First(now time.Time, from netip.AddrPort, msg []byte) (Verdict,
 	return Retry, b2
 }
 
+// Guess counts an answer to the registration of a name: who collects them before its user
+// comes could try passwords with them later, without asking. Where there were too
+// many guesses at the name lately, it counts none, and says how long half of them are
+// remembered: until then none may be answered.
+func (s *Server) Guess(now time.Time, from netip.AddrPort, user string) (wait time.Duration) {
+	if s.demand.Guesses(now, user) >= guessLimit {
+		return puzzle.FailureHalfLife
+	}
+	s.demand.Guessed(now, from.Addr(), user)
+	return 0
+}
+
 // Begin starts the run of an address that has proved itself.
 func (s *Server) Begin(now time.Time, from netip.AddrPort, conn [32]byte) *Run {
 	return &Run{server: s, from: from, conn: conn}
