@@ -201,6 +201,9 @@ func addScripts(f *testing.F) {
 		f.Add(kind, []byte{})
 		f.Add(kind, []byte{2, 1, 2, 2, 1, 15})
 		f.Add(kind, []byte{7, 0})
+		f.Add(kind, []byte{1, 3, 10, 0, 1})                  // in the box of B3
+		f.Add(kind, []byte{1, 3, 10, 0, 1, 1, 0})            // and then the honest one
+		f.Add(kind, []byte{1, 3, 9, 0xc8, 1, 1, 3, 4, 5, 6}) // in its solutions
 		f.Add(kind, []byte{7, 3, 0, 0, 3})
 		f.Add(kind, []byte{7, 3, 0, 30, 1, 7, 0})
 		for op := range byte(4) {
@@ -237,6 +240,7 @@ func FuzzChannelServer(f *testing.F) {
 			default:
 				msg, his = in.claim(t, s, arg), his || s.b5 == nil
 			}
+			his = his || s.b5 == nil && s.spends(msg)
 			reply, secrets, err := s.run.Next(fixedNow, msg)
 			s.isAlice(t, kind)
 			if err == nil && bytes.Equal(msg, in.b3) {
@@ -283,6 +287,15 @@ func same(t *testing.T, mine, theirs *session.Secrets) {
 	if mine.Send != theirs.Receive || mine.Receive != theirs.Send {
 		t.Fatal("the two sides have different secrets")
 	}
+}
+
+// spends reports whether a message is a B3 with the client's solutions that isn't the
+// client's. The server takes solutions once, before it can know whose they are: then who has seen
+// the client's B3 and is faster has ended the login.
+func (s *channelLogin) spends(msg []byte) bool {
+	var theirs, mine wire.B3
+	return !bytes.Equal(msg, s.b3) && theirs.UnmarshalBinary(msg) == nil && mine.UnmarshalBinary(s.b3) == nil &&
+		theirs.Head.Keys == mine.Head.Keys && theirs.Head.C1.Sig == mine.Head.C1.Sig
 }
 
 // An intruder is somebody who does all that a client does but has no device, and puts

@@ -30,9 +30,6 @@ func mustEncode(m encoding.BinaryMarshaler) []byte {
 // CheckDeviceKeys reports whether a device can have such keys.
 func CheckDeviceKeys(k *wire.DeviceKeys) error { return checkKeys("device", k.Sign, &k.Seal) }
 
-// CheckAccountKeys reports whether an account can have such keys.
-func CheckAccountKeys(k *wire.AccountKeys) error { return checkKeys("account", k.Sign, &k.Seal) }
-
 // CheckServerKey reports whether a server can have such a key.
 func CheckServerKey(k *wire.ServerKey) error { return checkKeys("server", k.Sign, &k.Seal) }
 

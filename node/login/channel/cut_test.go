@@ -127,6 +127,7 @@ func TestEveryByteCounts(t *testing.T) {
 		if reply, _, err := run.Next(w.now, msg); err == nil {
 			t.Fatalf("a changed B3 is answered with %d bytes", len(reply))
 		}
+		// A solution serves once, also with a box that is changed. Here it is given back.
 		w.server.demand, w.server.used = newDemand(t), replaySet{}
 		if run.state != runWantsB3 {
 			t.Fatal("a changed B3 has moved the run")

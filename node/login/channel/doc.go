@@ -23,15 +23,16 @@
 //
 // The messages are in spec/channel.wire. Time is an argument, randomness a reader, except
 // that encapsulations draw from the system. A message that is forged, cut, stale or of another
-// run changes nothing: it is dropped and a good one awaited. Once a box has opened, its sender is
-// who it should be, and a fault in it is final.
+// run leaves a run where it was: it is dropped and a good one awaited. Once a box has opened,
+// its sender is who it should be, and a fault in it is final.
 //
 // # Limitations
 //
 // Who may log in with a password is limited by counting, in memory: a server that is
 // restarted forgives. So does the set of solutions that were used: what it forgets are
 // messages of connections that don't exist any more. One who is on the path can end a
-// handshake, as he can cut the path.
+// handshake, as he can cut the path: a solution serves once, and whose it is the server knows
+// only when it has done the work for it.
 //
 // Go may keep copies of secrets where Clear does not reach.
 package channel
