@@ -29,6 +29,7 @@ type defaultTier struct {
 	log        *follower
 	invitation *wire.Invitation // to make an account with; nil for those who have one
 	removing   string           // digits of a device that this login takes out of the account; "" for none
+	turn       chan struct{}    // holds one value while somebody catches up
 
 	mu       sync.Mutex
 	server   *ServerKey // pinned; it follows the server's rotations
@@ -58,7 +59,7 @@ func newDefaultTier(ctx context.Context, cfg *Config, e errands) (*defaultTier, 
 	}
 	t := &defaultTier{
 		cfg: cfg, profile: cfg.Profile, errands: e, log: log, server: cfg.ServerKey,
-		contacts: make(map[string]*envelope.Contact),
+		turn: make(chan struct{}, 1), contacts: make(map[string]*envelope.Contact),
 	}
 	switch device, err := readDevice(cfg); {
 	case err == nil:
@@ -67,50 +68,6 @@ func newDefaultTier(ctx context.Context, cfg *Config, e errands) (*defaultTier, 
 		return nil, err
 	}
 	return t, nil
-}
-
-// readDevice reads the keys of this device from the profile.
-func readDevice(cfg *Config) (*keys.Device, error) {
-	b, err := cfg.Profile.Device()
-	if err != nil {
-		return nil, err
-	}
-	defer clear(b)
-	d, err := keys.ParseDeviceFile(b, cfg.Passphrase, cfg.Stretch)
-	if err != nil {
-		return nil, &DeviceFileError{Path: cfg.Profile.DevicePath(), Why: err}
-	}
-	switch {
-	case d.Realm != cfg.ServerKey.key.Realm:
-		d.Clear()
-		return nil, errForeignDevice
-	case keys.Fold(d.User) != keys.Fold(cfg.User):
-		d.Clear()
-		return nil, &DeviceFileError{Path: cfg.Profile.DevicePath(), Why: errors.New("they are of " + d.User)}
-	}
-	return d, nil
-}
-
-// errForeignDevice says that the profile has the keys of a device on another server,
-// one whose place a new server has taken. On this one there is none.
-var errForeignDevice = fmt.Errorf("the keys of this device are for another server: %w", profile.ErrNotFound)
-
-// keepDevice writes the keys of a device into the profile, in a box if there is a
-// passphrase.
-func keepDevice(cfg *Config, d *keys.Device, passphrase []byte) error {
-	if old, err := readDevice(cfg); errors.Is(err, errForeignDevice) {
-		if err := cfg.Profile.SetAsideDevice(); err != nil {
-			return err
-		}
-	} else if err == nil {
-		old.Clear()
-	}
-	b, err := d.Marshal(cfg.Random, passphrase, cfg.Stretch)
-	if err != nil {
-		return fmt.Errorf("client: %w", err)
-	}
-	defer clear(b)
-	return cfg.Profile.SetDevice(b)
 }
 
 // use logs in and writes with a device from now on.
@@ -256,118 +213,30 @@ func (t *defaultTier) news(ctx context.Context, p *wire.Push, _ time.Time) (*ros
 	if err := t.log.hear(ctx, &p.Tree.Head); err != nil {
 		return nil, err
 	}
-	return t.catchUp(ctx)
+	return nil, t.catchUp(ctx)
 }
 
-// catchUp reads what is missing of the log during a session.
-func (t *defaultTier) catchUp(ctx context.Context) (*roster, error) {
+// catchUp reads what is missing of the log during a session, and hands over what
+// is new. One at a time does, so that the news are in order.
+func (t *defaultTier) catchUp(ctx context.Context) error {
+	select {
+	case t.turn <- struct{}{}:
+		defer func() { <-t.turn }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	grown, err := t.log.catchUp(ctx, t.errands.request, false)
 	if err != nil || len(grown.changes) == 0 {
-		return nil, err
+		return err
 	}
 	if err := t.checkOwn(ctx, t.cfg.User, nil); err != nil {
-		return nil, err
+		return err
 	}
-	return t.roster(ctx, grown)
-}
-
-// known gives everybody whom the profile knows.
-func (t *defaultTier) known(ctx context.Context) ([]peer, error) {
-	shown, err := t.log.contacts(ctx)
+	r, err := t.roster(ctx, grown)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	stored, err := t.profile.Peers(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("client: read the known keys: %w", err)
-	}
-	var peers []peer
-	for _, p := range stored {
-		next, err := shownPeer(&p, shown[keys.Fold(p.Name)])
-		if err != nil {
-			return nil, err
-		}
-		peers = append(peers, next)
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.contacts = shown
-	return peers, nil
-}
-
-// shownPeer is a user as the profile knows him and as the log shows him.
-func shownPeer(p *profile.Peer, shown *envelope.Contact) (next peer, err error) {
-	next = peer{name: p.Name, verified: p.Verified}
-	if shown != nil {
-		next.name = shown.Name()
-	}
-	if next.key, err = newContactPin(next.name, p.Key, shown); err != nil {
-		return next, fmt.Errorf("client: the known keys of %s: %w", p.Name, err)
-	}
-	if p.Changed != nil {
-		if next.changed, err = newContactPin(next.name, p.Changed, shown); err != nil {
-			return next, fmt.Errorf("client: the new keys of %s: %w", p.Name, err)
-		}
-	}
-	return next, nil
-}
-
-// roster says what the log shows now of those who changed, and what of it is to
-// be told.
-func (t *defaultTier) roster(ctx context.Context, g *grown) (*roster, error) {
-	latest := make(map[string]*directory.Entry) // by folded name
-	for i := range g.changes {
-		e := g.changes[i].Entry
-		latest[keys.Fold(e.User())] = e
-	}
-	r := &roster{changed: g.changed}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	for folded, e := range latest {
-		contact := shownContact(e)
-		stored, err := t.profile.Peer(ctx, e.User())
-		if err != nil {
-			return nil, fmt.Errorf("client: read the known keys: %w", err)
-		}
-		next, err := shownPeer(&stored, contact)
-		if err != nil {
-			return nil, err
-		}
-		r.peers = append(r.peers, next)
-		t.contacts[folded] = contact
-	}
-	r.events, t.pending = t.pending, nil
-	for i := range g.changes {
-		if said := accountChanged(&g.changes[i]); said != nil {
-			r.events = append(r.events, *said)
-		}
-	}
-	return r, nil
-}
-
-// accountChanged says what is new of an account, or nil if there is nothing to
-// say: of a newcomer, of the first device of an account, of what was done here,
-// and of keys that nobody vouches for, which are an alarm of their own.
-func accountChanged(c *directory.Change) *AccountChanged {
-	if c.Before == nil || c.Entry.Body().Why == wire.EntryWhyReset || c.Own && len(c.Alarms) == 0 {
-		return nil
-	}
-	said := &AccountChanged{User: c.Entry.User(), Own: c.Own, Rotated: c.Vouched()}
-	if len(c.Before.Body().Devices) > 0 {
-		said.Added = deviceNames(c.Added)
-	}
-	said.Removed = deviceNames(c.Removed)
-	if !said.Rotated && len(said.Added) == 0 && len(said.Removed) == 0 {
-		return nil
-	}
-	return said
-}
-
-func deviceNames(devices []wire.Device) (names []string) {
-	for i := range devices {
-		names = append(names, devices[i].Name)
-	}
-	return names
+	return t.errands.took(r)
 }
 
 func (t *defaultTier) self() wire.KeyId {

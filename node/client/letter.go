@@ -74,11 +74,7 @@ func (t *defaultTier) ready(ctx context.Context, sealed []byte) error {
 	if err := t.log.hear(ctx, &letter.Head); err != nil {
 		return err
 	}
-	r, err := t.catchUp(ctx)
-	if err != nil || r == nil {
-		return err
-	}
-	return t.errands.took(r)
+	return t.catchUp(ctx)
 }
 
 // open opens a letter, and compares the head in it with the log as we know it:

@@ -125,14 +125,11 @@ func (l *loop) relink() {
 	l.goDo(func() {
 		in, err := l.login(l.ctx, l.server, l.cfg.Patience)
 		l.tell(func(l *loop) {
-			var refused *LoginError
-			var alarm *DirectoryError
-			var other *ServerKeyError
 			switch {
 			case err == nil:
 				l.linked(in)
 			case l.ctx.Err() != nil:
-			case errors.As(err, &refused), errors.As(err, &alarm), errors.As(err, &other):
+			case final(err):
 				l.giveUp(err)
 			default:
 				l.tryLater(err)
@@ -241,10 +238,8 @@ func (c *Client) news(p *wire.Push) {
 	}
 	roster, err := c.tier.news(c.ctx, p, now)
 	c.tell(func(l *loop) {
-		var alarm *DirectoryError
-		var refused *LoginError
 		switch {
-		case errors.As(err, &alarm), errors.As(err, &refused):
+		case final(err):
 			l.giveUp(err)
 		case err != nil:
 			l.emit(Notice{"cannot take the new list of keys: " + err.Error()})

@@ -129,6 +129,14 @@ func (c *Client) loginOnce(ctx context.Context, server netip.AddrPort, wait time
 	return in, nil
 }
 
+// final reports whether an error says something that another try would not change.
+func final(err error) bool {
+	var refused *LoginError
+	var alarm *DirectoryError
+	var other *ServerKeyError
+	return errors.As(err, &refused) || errors.As(err, &alarm) || errors.As(err, &other)
+}
+
 // errSilent is the cause when a login took too long.
 var errSilent = errors.New("no answer in time")
 
@@ -229,5 +237,8 @@ func (c *Client) openControl(in *login, hands handshake, wait time.Duration) err
 	in.control.SetDeadline(time.Time{})
 	in.at = c.cfg.Now()
 	in.beginning, err = c.tier.begin(ctx, hands, in.conn, first)
+	if err != nil && !final(err) && (errors.Is(err, context.DeadlineExceeded) || in.conn.Err() != nil) {
+		return &NoAnswerError{Server: server, After: wait, Why: err}
+	}
 	return err
 }
