@@ -172,14 +172,14 @@ func (g *generator) take(s *types.Struct) {
 		g.p("}")
 		g.p("n := int(%s)", expr)
 		wrong := fmt.Sprintf("len(b)-%d < n", size)
-		if p.Bits == 32 {
+		if p.Bits == 32 && l.Min == 0 {
 			wrong = "n < 0 || " + wrong // where an int has 32 bits
 		}
 		if l.Min > 0 {
 			wrong = fmt.Sprintf("n < %d || %s", l.Min, wrong)
 		}
 		if l.Max < prefixMax(l.Prefix) {
-			wrong = fmt.Sprintf("n > %d || %s", l.Max, wrong)
+			wrong = above("n", l.Max) + " || " + wrong
 		}
 		g.p("if %s {", wrong)
 		g.p("return 0")

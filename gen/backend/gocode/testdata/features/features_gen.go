@@ -9357,3 +9357,225 @@ func (m *ClaimMany) appendText(b []byte) []byte {
 	b = append(b, ']')
 	return append(b, '}')
 }
+
+// An element with limits that have more than 31 bits.
+type Large struct {
+	Kind  uint16
+	Value []byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Large) Size() int {
+	return 2 + 4 + len(m.Value)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Large) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint16(b, m.Kind)
+	if len(m.Value) < 1 {
+		return b[:start], codec.Below("Large", "value", len(b)-start, uint64(len(m.Value)), 1)
+	}
+	if uint64(len(m.Value)) > 4294967294 {
+		return b[:start], codec.Above("Large", "value", len(b)-start, uint64(len(m.Value)), 4294967294)
+	}
+	b = binary.BigEndian.AppendUint32(b, uint32(len(m.Value)))
+	b = append(b, m.Value...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Large) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// fits reports whether put can encode m.
+func (m *Large) fits() bool { return len(m.Value) >= 1 && uint64(len(m.Value)) <= 4294967294 }
+
+// put is encode where nothing can go wrong, small enough to be inlined in a loop.
+func (m *Large) put(b []byte) []byte {
+	b = append(b, byte(m.Kind>>8), byte(m.Kind), byte(len(m.Value)>>24), byte(len(m.Value)>>16), byte(len(m.Value)>>8), byte(len(m.Value)))
+	b = append(b, m.Value...)
+	return b
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Large) UnmarshalBinary(b []byte) error {
+	*m = Large{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Large", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Large from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Large) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 2 {
+		return 0, codec.Short("Large", "kind", 0, len(b), 2)
+	}
+	m.Kind = binary.BigEndian.Uint16(b[0:2])
+	b = b[2:]
+	if len(b) < 4 {
+		return 0, codec.Short("Large", "value", 2, len(b), 4)
+	}
+	k := uint64(binary.BigEndian.Uint32(b[0:4]))
+	if k < 1 {
+		return 0, codec.Below("Large", "value", 2, uint64(k), 1)
+	}
+	if k > 4294967294 {
+		return 0, codec.Above("Large", "value", 2, uint64(k), 4294967294)
+	}
+	if k > uint64(len(b)-4) {
+		return 0, codec.ShortBy("Large", "value", 2, len(b)-4, k)
+	}
+	m.Value = b[4 : 4+int(k) : 4+int(k)]
+	b = b[4+int(k):]
+	return len(in) - len(b), nil
+}
+
+// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in
+// a loop.
+func (m *Large) take(b []byte) int {
+	if len(b) < 6 {
+		return 0
+	}
+	n := int(binary.BigEndian.Uint32(b[2:6]))
+	if uint64(n) > 4294967294 || n < 1 || len(b)-6 < n {
+		return 0
+	}
+	m.Kind = binary.BigEndian.Uint16(b[0:2])
+	m.Value = b[6 : 6+n : 6+n]
+	return 6 + n
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Large) String() string { return string(m.appendText(nil)) }
+
+func (m *Large) appendText(b []byte) []byte {
+	b = append(b, "Large{"...)
+	b = append(b, "kind: "...)
+	b = codec.AppendUint(b, uint64(m.Kind))
+	b = append(b, ", value: "...)
+	b = codec.AppendBytes(b, m.Value)
+	return append(b, '}')
+}
+
+// A Larges is a struct of the protocol.
+type Larges struct {
+	All []Large
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Larges) Size() int {
+	n := 4
+	for i := range m.All {
+		n += m.All[i].Size()
+	}
+	return n
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Larges) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Larges) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Larges) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	at := len(b)
+	b = append(b, 0, 0, 0, 0)
+	for i := range m.All {
+		if e := &m.All[i]; e.fits() {
+			b = e.put(b)
+			continue
+		}
+		if b, err = m.All[i].AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Larges", codec.Index("all", i), len(b)-start)
+		}
+	}
+	n := len(b) - at - 4
+	if uint64(n) > 4294967295 {
+		return b[:start], codec.Above("Larges", "all", at-start, uint64(n), 4294967295)
+	}
+	binary.BigEndian.PutUint32(b[at:], uint32(n))
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Larges) UnmarshalBinary(b []byte) error {
+	*m = Larges{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Larges", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Larges from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Larges) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 4 {
+		return 0, codec.Short("Larges", "all", 0, len(b), 4)
+	}
+	k := uint64(binary.BigEndian.Uint32(b[0:4]))
+	if k > uint64(len(b)-4) {
+		return 0, codec.ShortBy("Larges", "all", 0, len(b)-4, k)
+	}
+	rest := b[4 : 4+int(k)]
+	b = b[4+int(k):]
+	list := m.All[:0]
+	for len(rest) > 0 {
+		list = codec.Extend(list)
+		if n := list[len(list)-1].take(rest); n > 0 {
+			rest = rest[n:]
+			continue
+		}
+		n, err := list[len(list)-1].Decode(rest)
+		if err != nil {
+			return 0, codec.Inside(codec.Within(err, "Larges", codec.Index("all", len(list)-1), len(in)-len(b)-len(rest)))
+		}
+		rest = rest[n:]
+	}
+	m.All = list
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Larges) String() string { return string(m.appendText(nil)) }
+
+func (m *Larges) appendText(b []byte) []byte {
+	b = append(b, "Larges{"...)
+	b = append(b, "all: "...)
+	b = append(b, '[')
+	for i := range m.All {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = m.All[i].appendText(b)
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}

@@ -58,6 +58,7 @@ var all = map[string]func() message{
 	"Done": func() message { return new(Done) }, "Piece": func() message { return new(Piece) },
 	"PieceHello": func() message { return new(PieceHello) }, "PieceDone": func() message { return new(PieceDone) },
 	"ClaimBytes": func() message { return new(ClaimBytes) }, "ClaimItems": func() message { return new(ClaimItems) },
+	"Large": func() message { return new(Large) }, "Larges": func() message { return new(Larges) },
 	"ClaimNumbers": func() message { return new(ClaimNumbers) }, "ClaimMany": func() message { return new(ClaimMany) },
 	"Outer": func() message { return new(Outer) }, "OuterHello": func() message { return new(OuterHello) },
 	"OuterHello2": func() message { return new(OuterHello2) }, "Box": func() message { return new(Box) },
