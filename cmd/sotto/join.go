@@ -57,6 +57,11 @@ func join(ctx context.Context, o *options) (err error) {
 	if cfg.Password, err = newPassword(ctx, o, in); err != nil {
 		return err
 	}
+	if o.passphrase != "" {
+		if cfg.Passphrase, err = passwordFile(o.passphrase); err != nil {
+			return err
+		}
+	}
 	name, err := client.Join(ctx, cfg, link.Invitation)
 	if err != nil {
 		return err

@@ -290,8 +290,9 @@ func TestLetterToAnAccountWithoutDevices(t *testing.T) {
 	}
 }
 
-// Two devices of one user count their messages each for itself.
-func TestTwoDevicesSend(t *testing.T) {
+// "unknown device in my own chain → alarm at next login." And two devices of one user
+// count their messages each for itself.
+func TestAttack56TwoDevices(t *testing.T) {
 	w := newDefaultWorld(t)
 	alice, first := w.enter("Alice"), w.enter("Bob")
 	first.told(first.says("Alice", "from the first"), client.Delivered)

@@ -10,6 +10,9 @@ import (
 
 // readDevice reads the keys of this device from the profile.
 func readDevice(cfg *Config) (*keys.Device, error) {
+	if cfg.ServerKey.Classic() {
+		return nil, ErrNoDevices
+	}
 	b, err := cfg.Profile.Device()
 	if err != nil {
 		return nil, err

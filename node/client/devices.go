@@ -31,6 +31,7 @@ var (
 // ErrNoDevice and ErrThisDevice.
 func RemoveDevice(ctx context.Context, cfg Config, digits string) error {
 	defer clear(cfg.Password)
+	defer clear(cfg.Passphrase)
 	c, err := newClient(ctx, cfg)
 	if err != nil {
 		return err

@@ -1,10 +1,10 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"errors"
 
+	"sotto/node/keys"
 	"sotto/wire"
 )
 
@@ -16,9 +16,13 @@ var ErrDevice = errors.New("this profile has an account already")
 // *LoginError wraps a *chat.Refusal if the server did not make the account.
 func Join(ctx context.Context, cfg Config, invitation wire.Invitation) (name string, err error) {
 	defer clear(cfg.Password)
+	defer clear(cfg.Passphrase)
 	// A device that the log does not show is what an earlier try has left.
-	if known, err := DeviceKnown(ctx, cfg); err != nil || known {
-		return "", cmp.Or(err, ErrDevice)
+	switch known, err := DeviceKnown(ctx, cfg); {
+	case known, errors.Is(err, keys.ErrPassphraseNeeded), errors.Is(err, keys.ErrPassphrase):
+		return "", ErrDevice
+	case err != nil:
+		return "", err
 	}
 	c, err := newClient(ctx, cfg)
 	if err != nil {
