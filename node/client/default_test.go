@@ -498,6 +498,31 @@ func TestAttack57Reset(t *testing.T) {
 	}
 }
 
+// A profile that reads the log anew, because another server has taken the place of the
+// one it knew, still knows on whose keys it relies: a log that begins with them and goes
+// on to others does not talk it out of them.
+func TestPinsOutliveTheLog(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.enter("Bob").leave()
+	w.halt()
+	w.enterAccount("Alice")
+	w.start()
+	p, err := profile.Open(profile.Dir(filepath.Join(w.dir, "clients"), "Bob", "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := w.serverKey().Pin()
+	err = errors.Join(p.PinServerKey(t.Context(), key), p.ReplaceServerKey(t.Context(), key, key))
+	p.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var changed *client.KeyChangedError
+	if _, err := w.enter("Bob").Send(t.Context(), "Alice", "a secret"); !errors.As(err, &changed) {
+		t.Errorf("send: %v, want a KeyChangedError", err)
+	}
+}
+
 // Account keys that the old ones vouch for need no question.
 func TestRotatedAccountIsSaidOnce(t *testing.T) {
 	w := newDefaultWorld(t)

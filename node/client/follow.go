@@ -25,6 +25,10 @@ type follower struct {
 	mu    sync.Mutex
 	f     *directory.Follower
 	fresh bool // this profile has never had all of the log: what happened before is no news to it
+
+	// pinned are, by folded name, those whose keys a fresh profile relies on all the same:
+	// it had the log of a server whose place this one has taken.
+	pinned map[string]bool
 }
 
 // A grown is what the log has grown by.
@@ -64,7 +68,15 @@ func newFollower(ctx context.Context, cfg *Config) (*follower, error) {
 		return nil, fmt.Errorf("client: read the log: %w", err)
 	}
 	f := directory.NewFollower(history, directory.Own{User: cfg.User}, cfg.Profile, seen)
-	return &follower{profile: cfg.Profile, now: cfg.Now, f: f, fresh: seen.Leaves == 0}, nil
+	peers, err := cfg.Profile.Peers(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("client: read the known keys: %w", err)
+	}
+	l := &follower{profile: cfg.Profile, now: cfg.Now, f: f, fresh: seen.Leaves == 0, pinned: make(map[string]bool)}
+	for i := range peers {
+		l.pinned[keys.Fold(peers[i].Name)] = true
+	}
+	return l, nil
 }
 
 // update runs f, which takes something, and keeps what follows from it.
@@ -79,7 +91,7 @@ func (l *follower) update(ctx context.Context, take func(*directory.Follower) (*
 	if u == nil {
 		return g, nil
 	}
-	stored, err := logUpdate(u, l.fresh)
+	stored, err := logUpdate(u, func(user string) bool { return l.fresh && !l.pinned[keys.Fold(user)] })
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
@@ -117,9 +129,9 @@ func (l *follower) judge(ctx context.Context, err error) error {
 	return err
 }
 
-// logUpdate is an update as the profile keeps it. A fresh profile relies on the last
-// keys of an account, whatever they followed.
-func logUpdate(u *directory.Update, fresh bool) (s profile.LogUpdate, err error) {
+// logUpdate is an update as the profile keeps it. Of a user who is new to the profile
+// it relies on the last keys, whatever they followed.
+func logUpdate(u *directory.Update, isNew func(user string) bool) (s profile.LogUpdate, err error) {
 	s = profile.LogUpdate{From: u.From, Hashes: u.Hashes}
 	s.Leaves = u.Seen.Leaves
 	if s.Head, err = u.Seen.Head.MarshalBinary(); err != nil {
@@ -138,7 +150,7 @@ func logUpdate(u *directory.Update, fresh bool) (s profile.LogUpdate, err error)
 		if stored.Key, err = c.Entry.Body().Account.MarshalBinary(); err != nil {
 			return s, err
 		}
-		if c.Before != nil && (fresh || c.Vouched()) {
+		if c.Before != nil && (c.Vouched() || isNew(c.Entry.User())) {
 			if stored.Was, err = c.Before.Body().Account.MarshalBinary(); err != nil {
 				return s, err
 			}
