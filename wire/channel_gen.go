@@ -1249,7 +1249,7 @@ func (m *B5Box) Size() int {
 	n := 9
 	switch m.Kind {
 	case LoginKindPassword:
-		n += 1376
+		n += 1440
 	case LoginKindDevice:
 		n += 64
 	case LoginKindAnonymous:
@@ -1395,18 +1395,20 @@ func (m *B5Box) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// ke3 is for OPAQUE; sig is by the account's key over ChannelProof, label "enrol". device is
-// one that the log shows or a new one. If the log doesn't show it yet, all that the session may
+// ke3 is for OPAQUE; sig is by the account's key over ChannelProof, label "enrol", and
+// device_sig by device.sign over the same, label "enrol device": whoever has the password does not thereby
+// speak for a device that he hasn't got. device is one that the log shows or a new one. If the log doesn't show it yet, all that the session may
 // do is to read the log and publish an Entry that adds it.
 type PasswordProof struct {
-	Ke3    OpaqueKe3
-	Device DeviceKeys
-	Sig    EdSignature
+	Ke3       OpaqueKe3
+	Device    DeviceKeys
+	Sig       EdSignature
+	DeviceSig EdSignature
 }
 
 // Size returns how many bytes AppendBinary appends.
 func (m *PasswordProof) Size() int {
-	return 1376
+	return 1440
 }
 
 // AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
@@ -1422,6 +1424,7 @@ func (m *PasswordProof) AppendBinary(b []byte) ([]byte, error) {
 		return b[:start], codec.Within(err, "PasswordProof", "device", len(b)-start)
 	}
 	b = append(b, m.Sig[:]...)
+	b = append(b, m.DeviceSig[:]...)
 	return b, nil
 }
 
@@ -1457,12 +1460,27 @@ func (m *PasswordProof) Decode(b []byte) (int, error) {
 		return 0, codec.Within(err, "PasswordProof", "device", len(in)-len(b))
 	}
 	b = b[n:]
-	if len(b) < 64 {
-		return 0, codec.Short("PasswordProof", "sig", len(in)-len(b), len(b), 64)
+	if len(b) < 128 {
+		return 0, m.explain(b, len(in)-len(b))
 	}
-	m.Sig = EdSignature(b[0:64])
-	b = b[64:]
+	p := (*[128]byte)(b)
+	m.Sig = EdSignature(p[0:64])
+	m.DeviceSig = EdSignature(p[64:128])
+	b = b[128:]
 	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*PasswordProof) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 64:
+		return codec.Lacking(codec.Short("PasswordProof", "sig", at, len(b), 64), 128-len(b))
+	case len(b) < 128:
+		return codec.Short("PasswordProof", "device_sig", at+64, len(b)-64, 64)
+	}
+	return nil
 }
 
 // String returns the fields in one line, long ones cut, without secrets.
@@ -1476,6 +1494,8 @@ func (m *PasswordProof) appendText(b []byte) []byte {
 	b = m.Device.appendText(b)
 	b = append(b, ", sig: "...)
 	b = codec.AppendBytes(b, m.Sig[:])
+	b = append(b, ", device_sig: "...)
+	b = codec.AppendBytes(b, m.DeviceSig[:])
 	return append(b, '}')
 }
 

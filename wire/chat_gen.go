@@ -1054,8 +1054,8 @@ func (m *LeavesRequest) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A PublishRequest asks to append the next entry of the session's own account to the log. The server takes it if it
-// follows the last one by the rules of the log; from a session whose scope is enrol, if it adds the device of the login. The session's
+// A PublishRequest asks to append the next entry of the session's own account to the log. The server takes it if its why is
+// device and it follows the last one by the rules of the log; from a session whose scope is enrol, if it adds the device of the login. The session's
 // scope is full then.
 type PublishRequest struct {
 	Entry SignedEntry

@@ -93,7 +93,11 @@ func (c *Client) provePassword(in *wire.PasswordCredentials, t2, t3 wire.Hash, o
 		return err
 	}
 	c.account = account
-	*out = wire.PasswordProof{Ke3: *ke3, Device: c.cfg.Device.Public(), Sig: account.Signer.Sign(labelEnrol, body)}
+	*out = wire.PasswordProof{
+		Ke3: *ke3, Device: c.cfg.Device.Public(),
+		Sig:       account.Signer.Sign(labelEnrol, body),
+		DeviceSig: c.cfg.Device.Signer.Sign(labelEnrolDevice, body),
+	}
 	return nil
 }
 

@@ -346,7 +346,7 @@ func deviceProof(sig wire.EdSignature) wire.B5Box {
 	return wire.B5Box{Kind: wire.LoginKindDevice, Device: wire.DeviceProof{Sig: sig}}
 }
 
-// Attack 50: a wrong ke3; a right one with a device that the account hasn't signed, or that can't be one.
+// Attack 50: a wrong ke3; a right one with a device that the account hasn't signed, that isn't there, or that can't be one.
 func TestAttack50PasswordProofs(t *testing.T) {
 	w := newWorld(t)
 	for name, test := range map[string]struct {
@@ -356,6 +356,7 @@ func TestAttack50PasswordProofs(t *testing.T) {
 		"ke3":          {func(p *wire.PasswordProof) { p.Ke3.ClientMac[0] ^= 1 }, ReasonProof},
 		"no ke3":       {func(p *wire.PasswordProof) { p.Ke3 = wire.OpaqueKe3{} }, ReasonProof},
 		"signature":    {func(p *wire.PasswordProof) { p.Sig[0] ^= 1 }, ReasonProof},
+		"possession":   {func(p *wire.PasswordProof) { p.DeviceSig[0] ^= 1 }, ReasonProof},
 		"other device": {func(p *wire.PasswordProof) { p.Device = w.member["bob"].device.Public() }, ReasonProof},
 		"no device":    {func(p *wire.PasswordProof) { p.Device = wire.DeviceKeys{} }, ReasonProof},
 		"unchanged":    {func(p *wire.PasswordProof) {}, ReasonLoggedIn},
@@ -448,7 +449,7 @@ func TestAttack29SignaturesServeForNothingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		sig := device.Signer.Sign(labelDeviceLogin, body)
-		for _, l := range []keys.Label{"letter", "entry", "entry old", "rotation old", "channel c1", labelEnrol, labelDevicePeer, "device", ""} {
+		for _, l := range []keys.Label{"letter", "entry", "entry old", "rotation old", "channel c1", labelEnrol, labelEnrolDevice, labelDevicePeer, "device", ""} {
 			if keys.VerifyEd(l, device.Signer.Public(), body, &sig) == nil {
 				t.Fatalf("a proof verifies under %q", l)
 			}

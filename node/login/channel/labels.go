@@ -16,6 +16,7 @@ const (
 
 	labelOpaque      keys.Label = "opaque"
 	labelEnrol       keys.Label = "enrol"
+	labelEnrolDevice keys.Label = "enrol device"
 	labelDeviceLogin keys.Label = "device login"
 	labelDevicePeer  keys.Label = "device peer"
 

@@ -44,8 +44,8 @@ func (r *Run) takeB5(now time.Time, msg []byte) (*session.Secrets, error) {
 	return done.Dialled(), nil
 }
 
-// checkPassword checks the proof of a password, and that the account, which only the
-// password brings to light, has signed for the device.
+// checkPassword checks the proof of a password, that the account, which only the
+// password brings to light, has signed for the device, and that the device is there.
 func (r *Run) checkPassword(now time.Time, p *wire.PasswordProof, peer *Peer) Reason {
 	if _, err := r.pending.Finish(&p.Ke3); err != nil || r.account == nil {
 		return ReasonProof
@@ -56,7 +56,8 @@ func (r *Run) checkPassword(now time.Time, p *wire.PasswordProof, peer *Peer) Re
 	if err != nil {
 		return ReasonUnavailable
 	}
-	if keys.VerifyEd(labelEnrol, r.account.Sign, body, &p.Sig) != nil || keys.CheckDeviceKeys(&p.Device) != nil {
+	if keys.VerifyEd(labelEnrol, r.account.Sign, body, &p.Sig) != nil || keys.CheckDeviceKeys(&p.Device) != nil ||
+		keys.VerifyEd(labelEnrolDevice, p.Device.Sign, body, &p.DeviceSig) != nil {
 		return ReasonProof
 	}
 	peer.User, peer.Device, peer.DeviceKeys, peer.Scope = r.account.Record.Name, device, &p.Device, wire.SessionScopeEnrol

@@ -271,7 +271,9 @@ func (g *guest) check(b4, b5 []byte) (four step, scope byte, err error) {
 		}
 	case byPassword:
 		ke3, device, sig := proof[:ke3Len], proof[ke3Len:ke3Len+publicLen], proof[ke3Len+publicLen:][:signatureLen]
-		if !bytes.Equal(ke3, g.ke3) || !verify(u.account[:verifyKeyLen], "enrol", body(device), sig) {
+		deviceSig := proof[ke3Len+publicLen+signatureLen:][:signatureLen]
+		if !bytes.Equal(ke3, g.ke3) || !verify(u.account[:verifyKeyLen], "enrol", body(device), sig) ||
+			!verify(device[:verifyKeyLen], "enrol device", body(device), deviceSig) {
 			return step{}, 0, refused
 		}
 		if len(u.devices) != 1 || !bytes.Equal(device, u.devices[0]) {

@@ -251,7 +251,7 @@ func (r *run) prove(two, three step, credentials []byte) ([]byte, error) {
 	if r.out.account, err = unwrap(r.server.realm, r.user, exportKey, wrapped); err != nil {
 		return nil, err
 	}
-	return cat(ke3, r.device.public(), r.out.account.sign.sign("enrol", body)), nil
+	return cat(ke3, r.device.public(), r.out.account.sign.sign("enrol", body), r.device.sign.sign("enrol device", body)), nil
 }
 
 func (l *login) open6(out *outcome, four step, b6 []byte) error {
