@@ -60,15 +60,16 @@ func (m *member) leaves(ctx context.Context, s *session, req *wire.LeavesRequest
 	return &wire.Reply{Type: wire.ReplyTypeLeaves, Leaves: *reply}
 }
 
-// publish lets the log grow by the next entry of the session's own account. What
-// is created is created by a registration, and only the operator of the server
-// resets an account.
+// publish lets the log grow by the next entry of the session's own account, which
+// adds or removes devices. What is created is created by a registration, and only the
+// operator of the server resets an account. Nothing rotates an account's keys by
+// request: the password would go on unlocking the old ones.
 func (m *member) publish(ctx context.Context, s *session, req *wire.PublishRequest) *wire.Reply {
 	e := &req.Entry.Body
 	switch {
 	case keys.Fold(e.User) != keys.Fold(m.name()):
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
-	case e.Why != wire.EntryWhyDevice && e.Why != wire.EntryWhyRotated:
+	case e.Why != wire.EntryWhyDevice:
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
 	case m.scope() == wire.SessionScopeEnrol && !shows(e, m.peer.Device):
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
