@@ -2,6 +2,7 @@ package fuzz
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -15,7 +16,7 @@ import (
 	"sotto/gen/diag"
 )
 
-// randomOracle is oracle_test.go for the packages that FuzzRandomSpecsAgree makes.
+// randomOracle is oracle_test.go for the packages that TestRandomSpecsAgree makes.
 const randomOracle = `package randomtest
 
 import (
@@ -76,20 +77,23 @@ func TestSpoiled(t *testing.T) {
 func checkShort(t *testing.T, c *target, in []byte) { check(t, c, in[:len(in)-1]) }
 `
 
-// FuzzRandomSpecsAgree compiles a batch of random specs to Go, in one build, and lets the generated tests compare the
-// codecs with the interpreter. An input is no more than the seed of a batch, since a build takes seconds.
-func FuzzRandomSpecsAgree(f *testing.F) {
+// randomSeed makes other specs when it is changed; those of any must agree.
+var randomSeed = flag.Uint64("random.seed", 7, "seed of the specs of TestRandomSpecsAgree")
+
+// TestRandomSpecsAgree compiles a batch of random specs to Go, in one build, and lets the generated tests compare the
+// codecs with the interpreter. It is no fuzz target because Go gives up a call that takes ten seconds, which a build may.
+// To fuzz it, change the seed:
+//
+//	for i in $(seq 1 100); do go test -run TestRandomSpecsAgree ./fuzz -random.seed $i || break; done
+func TestRandomSpecsAgree(t *testing.T) {
+	if testing.Short() {
+		t.Skip("builds a package")
+	}
 	root, err := filepath.Abs("..")
 	if err != nil {
-		f.Fatal(err)
+		t.Fatal(err)
 	}
-	f.Add(uint64(7))
-	f.Fuzz(func(t *testing.T, seed uint64) {
-		if testing.Short() {
-			t.Skip("builds a package")
-		}
-		agree(t, root, seed, 14)
-	})
+	agree(t, root, *randomSeed, 14)
 }
 
 // agree builds and tests the codecs of some random specs. Nothing is written into the repository: the packages
