@@ -47,7 +47,7 @@ func openConsole(t *testing.T, env []string, path string, args ...string) *conso
 		t.Skip("no pseudo-terminals here:", err)
 	}
 	defer slave.Close()
-	c := &console{t: t, master: master, program: &program{name: args[1], cmd: exec.Command(path, args...), more: make(chan struct{})}}
+	c := &console{t: t, master: master, program: &program{name: strings.Join(args, " "), cmd: exec.Command(path, args...), more: make(chan struct{})}}
 	c.cmd.Env = append(env, "TERM=xterm")
 	c.cmd.Stdin, c.cmd.Stdout, c.cmd.Stderr = slave, slave, slave
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -191,4 +191,43 @@ func TestFirstContact(t *testing.T) {
 		t.Errorf("after quit: %v", err)
 	}
 	d.says("sotto", append(args, "-p", "Bob", "list")...)
+}
+
+// At a terminal `sotto join` asks for what it needs. Two passwords that differ, or a
+// weak one, make no account; neither is echoed.
+func TestJoinAtATerminal(t *testing.T) {
+	d := newDesk(t)
+	link := strings.TrimSpace(d.says("sottod", "invite", "-host", "127.0.0.1:"+d.port))
+	join := func(passwords ...string) *console {
+		c := d.console("sotto", "join")
+		c.shows("Invitation: ")
+		c.keys(link + "\r")
+		c.shows("Name")
+		c.keys("Danielle\r")
+		prompts := []string{"Password (12 or more characters): ", "The same again: "}
+		for i, p := range passwords {
+			c.shows(prompts[i])
+			c.keys(p + "\r")
+		}
+		return c
+	}
+	for want, passwords := range map[string][]string{
+		"The two passwords differ.":     {"correct horse battery", "another horse battery"},
+		"The password is too short: 12": {"short"},
+	} {
+		c := join(passwords...)
+		c.shows(want)
+		if c.cmd.Wait(); c.cmd.ProcessState.ExitCode() != 2 {
+			t.Errorf("%s: exit code %d, want 2", want, c.cmd.ProcessState.ExitCode())
+		}
+	}
+	c := join("correct horse battery", "correct horse battery")
+	c.shows("You are Danielle on 127.0.0.1:" + d.port)
+	if err := c.cmd.Wait(); err != nil {
+		t.Errorf("join: %v", err)
+	}
+	if out, _ := c.output(); strings.Contains(out, "horse") {
+		t.Errorf("the password was echoed: %q", out)
+	}
+	d.says("sotto", "-u", "Danielle", "-sp", d.port, "list")
 }
