@@ -100,6 +100,27 @@ func TestBBRNoise(t *testing.T) {
 	}
 }
 
+// A busy machine wakes the sender late. What it didn't send meanwhile it sends then: else
+// it would measure its own lateness, send less, and measure that.
+func TestBBRLateTimers(t *testing.T) {
+	singleThreaded(t)
+	for _, loss := range []float64{0, 0.01} {
+		for _, late := range []time.Duration{2 * ms, 5 * ms, 10 * ms} {
+			p := shortPath.losing(loss)
+			p.late = late
+			s := newPathsim(p)
+			f := s.flow(newBBR(basePacket))
+			s.run(2 * time.Second)
+			f.measure()
+			s.run(8 * time.Second)
+			t.Logf("up to %v late, loss %v: %v", late, loss, f)
+			if got := f.goodput(); got < 88 || f.drops() > 0.02 {
+				t.Errorf("up to %v late, loss %v: %v, want 88 Mbit/s and at most 2%% dropped", late, loss, f)
+			}
+		}
+	}
+}
+
 // "At least 0.4 of its fair share for a CUBIC flow in the same queue of one BDP, at
 // most 2% self-inflicted drops."
 func TestBBRBesideCubic(t *testing.T) {

@@ -44,8 +44,30 @@ func TestPacerAfterPause(t *testing.T) {
 	for rate, most := range map[float64]int{12.5e6: 25_000 + 1200, 125e6: 250_000 + 1200, 1e4: 3 * 1200} {
 		var p pacer
 		leave(&p, instant(time.Second), 10*time.Millisecond, 1200, rate)
+		p.idle()
 		if got, _ := leave(&p, instant(time.Minute), time.Millisecond, 1200, rate); got > most || got < 2*1200 {
 			t.Errorf("at %.0f B/s %d bytes left after a pause, want 2400 to %d", rate, got, most)
+		}
+	}
+}
+
+// A machine that wakes us late owes what wasn't sent, to a limit.
+func TestPacerMakesUpForLateness(t *testing.T) {
+	const rate, size = 1.25e6, 1200
+	for late, want := range map[time.Duration]float64{3 * time.Millisecond: 3, time.Hour: 10} {
+		var p pacer
+		now := instant(time.Second)
+		for p.ready(now) {
+			p.sent(now, size, rate, size)
+		}
+		now = p.deadline().add(late)
+		sum := 0.0
+		for p.ready(now) {
+			p.sent(now, size, rate, size)
+			sum += size
+		}
+		if least := want * rate / 1000; sum < least || sum > least+rate/1000+2*size {
+			t.Errorf("%v late: %.0f bytes left, want about %.0f", late, sum, least)
 		}
 	}
 }

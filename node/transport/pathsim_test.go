@@ -48,6 +48,7 @@ type pathSpec struct {
 	on, off time.Duration // blackouts
 	jitter  time.Duration // up to so much more, in order
 	stall   time.Duration // and while the receiver does something else, up to so long every three times as long
+	late    time.Duration // the sender sees what happens up to so late
 	seed    uint64
 }
 
@@ -131,6 +132,14 @@ func (s *pathsim) awake(t instant) instant {
 	return s.awakeAt
 }
 
+// lateBy is when the sender gets to see what is to happen at a time.
+func (s *pathsim) lateBy(t instant) instant {
+	if s.path.late > 0 {
+		t += instant(s.noise.Int64N(int64(s.path.late)))
+	}
+	return t
+}
+
 const simHead = 28 // IP and UDP
 
 // send puts a packet of a flow on the path.
@@ -185,10 +194,12 @@ func (f *simFlow) poll() {
 		probe := f.r.probes > 0
 		if f.left == 0 && !probe {
 			f.r.appLimited()
+			f.pace.idle()
 			break
 		}
 		if !probe && f.r.room() < f.size {
 			f.r.limited = true
+			f.pace.idle()
 			break
 		}
 		if !probe && !f.pace.ready(now) {
@@ -200,7 +211,7 @@ func (f *simFlow) poll() {
 		if f.left > 0 {
 			f.left = max(0, f.left-f.size)
 		}
-		ackNow := probe || f.left == 0 || number&15 == 0
+		ackNow := probe || f.left == 0 || number&15 == 0 && f.sim.path.late == 0
 		f.r.onSent(now, p, ackNow)
 		f.pace.sent(now, f.size, f.r.cc.rate(), f.size)
 		f.sent++
@@ -220,7 +231,7 @@ func (f *simFlow) arm() {
 	}
 	at = max((at+tick-1)/tick*tick, f.sim.now+1)
 	f.timer = at
-	f.sim.at(at, func() {
+	f.sim.at(f.sim.lateBy(at), func() {
 		if f.timer != at {
 			return
 		}
@@ -261,7 +272,7 @@ func (f *simFlow) ack() {
 	if f.sim.lose(1, f.sim.down) {
 		return
 	}
-	f.sim.at(now.add(f.sim.path.delay), func() {
+	f.sim.at(f.sim.lateBy(now.add(f.sim.path.delay)), func() {
 		if err := f.r.onAck(f.sim.now, m); err != nil {
 			panic(err)
 		}

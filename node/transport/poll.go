@@ -81,6 +81,9 @@ func (c *state) poll(now instant, buf []byte) (n, seg int, to netip.AddrPort) {
 			break
 		}
 	}
+	if !c.more() {
+		c.pacer.idle()
+	}
 	return n, seg, c.path.to
 }
 
@@ -248,7 +251,10 @@ func (c *state) packet(now instant, buf []byte) int {
 	probe := c.recovery.probes > 0
 	may := probe || c.recovery.room() >= len(buf) && c.pacer.ready(now)
 	if !may && !c.acks.owed(now) && !c.urgent() {
-		c.recovery.limited = c.recovery.limited || c.recovery.room() < len(buf)
+		if c.recovery.room() < len(buf) {
+			c.recovery.limited = true
+			c.pacer.idle()
+		}
 		return 0
 	}
 	number := c.recovery.nextNumber(c.dice.throw)
