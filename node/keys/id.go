@@ -2,6 +2,7 @@ package keys
 
 import (
 	"encoding"
+	"errors"
 	"fmt"
 
 	"sotto/wire"
@@ -27,18 +28,13 @@ func mustEncode(m encoding.BinaryMarshaler) []byte {
 	return b
 }
 
-// CheckDeviceKeys reports whether a device can have such keys.
-func CheckDeviceKeys(k *wire.DeviceKeys) error { return checkKeys("device", k.Sign, &k.Seal) }
-
 // CheckServerKey reports whether a server can have such a key.
-func CheckServerKey(k *wire.ServerKey) error { return checkKeys("server", k.Sign, &k.Seal) }
-
-func checkKeys(whose string, sign wire.VerifyKey, seal *wire.SealingKey) error {
-	if isWeak(sign) {
-		return fmt.Errorf("%s key: not a key that can sign", whose)
+func CheckServerKey(k *wire.ServerKey) error {
+	if isWeak(k.Sign) {
+		return errors.New("server key: not a key that can sign")
 	}
-	if err := CheckSealingKey(seal); err != nil {
-		return fmt.Errorf("%s key: %w", whose, err)
+	if err := CheckSealingKey(&k.Seal); err != nil {
+		return fmt.Errorf("server key: %w", err)
 	}
 	return nil
 }
