@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -162,15 +161,7 @@ func newPassword(ctx context.Context, o *options, in *bufio.Reader) ([]byte, err
 	if err := strong(o.user, first); err != nil {
 		return nil, err
 	}
-	second, err := askPassword(ctx, "The same again: ")
-	if err != nil {
-		return nil, err
-	}
-	defer clear(second)
-	if !bytes.Equal(first, second) {
-		return nil, fail(exitUsage, "The two passwords differ. Nothing was done; begin again.")
-	}
-	return first, nil
+	return first, askAgain(ctx, "passwords", first)
 }
 
 // strong says why a password is too weak for an account.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -86,13 +85,5 @@ func newPassphrase(ctx context.Context, o *options) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	second, err := askPassword(ctx, "The same again: ")
-	if err != nil {
-		return nil, err
-	}
-	defer clear(second)
-	if !bytes.Equal(first, second) {
-		return nil, fail(exitUsage, "The two differ. Nothing was done; begin again.")
-	}
-	return first, nil
+	return first, askAgain(ctx, "passphrases", first)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -164,4 +165,18 @@ func allLoopback(addrs []netip.AddrPort) bool {
 		}
 	}
 	return len(addrs) > 0
+}
+
+// askAgain lets what was asked for be typed once more, and refuses something else. what
+// is the plural of what it is.
+func askAgain(ctx context.Context, what string, first []byte) error {
+	second, err := askPassword(ctx, "The same again: ")
+	if err != nil {
+		return err
+	}
+	defer clear(second)
+	if !bytes.Equal(first, second) {
+		return fail(exitUsage, "The two %s differ. Nothing was done; begin again.", what)
+	}
+	return nil
 }
