@@ -3,11 +3,12 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"sotto/node/store/disk"
 )
 
 // enter appends a leaf to the log and changes its user with it.
@@ -129,18 +130,8 @@ func (s *Store) Hashes(ctx context.Context) tlog.HashReader {
 		if err != nil {
 			return nil, readError(err)
 		}
-		defer rows.Close()
-		hashes := make([]tlog.Hash, len(indexes))
-		found := 0
-		for ; rows.Next(); found++ {
-			var i int
-			var hash sql.RawBytes
-			if err := rows.Scan(&i, &hash); err != nil {
-				return nil, readError(err)
-			}
-			copy(hashes[i][:], hash)
-		}
-		if err := rows.Err(); err != nil {
+		hashes, found, err := disk.Hashes[tlog.Hash](rows, len(indexes))
+		if err != nil {
 			return nil, readError(err)
 		}
 		if found != len(indexes) {

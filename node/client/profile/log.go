@@ -168,18 +168,8 @@ func (p *Profile) Hashes(ctx context.Context, numbers []int64) ([]wire.Hash, err
 	if err != nil {
 		return nil, readError(err)
 	}
-	defer rows.Close()
-	hashes := make([]wire.Hash, len(numbers))
-	found := 0
-	for ; rows.Next(); found++ {
-		var i int
-		var hash sql.RawBytes
-		if err := rows.Scan(&i, &hash); err != nil {
-			return nil, readError(err)
-		}
-		copy(hashes[i][:], hash)
-	}
-	if err := rows.Err(); err != nil {
+	hashes, found, err := disk.Hashes[wire.Hash](rows, len(numbers))
+	if err != nil {
 		return nil, readError(err)
 	}
 	if found != len(numbers) {
