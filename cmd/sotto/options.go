@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -69,6 +70,9 @@ func parse(args []string) (*options, error) {
 	f.Visit(func(g *flag.Flag) { o.passwordSet = o.passwordSet || g.Name == "p" })
 	if f.NArg() > 0 {
 		o.command, o.args = f.Arg(0), f.Args()[1:]
+	}
+	if len(o.args) == 1 && slices.Contains([]string{"-h", "-help", "--help"}, o.args[0]) {
+		return nil, errHelp // before it is taken for a name, a file or a link
 	}
 	return o, o.check()
 }

@@ -64,8 +64,10 @@ func TestParseRefuses(t *testing.T) {
 			t.Errorf("sotto %s: %v, want exit %d with %q", line, err, exitUsage, want)
 		}
 	}
-	if _, err := parse([]string{"-h"}); !errors.Is(err, errHelp) {
-		t.Errorf("-h: %v, want help", err)
+	for _, line := range []string{"-h", "join -h", "-u Bob send --help", "-u Bob list -help"} {
+		if _, err := parse(strings.Fields(line)); !errors.Is(err, errHelp) {
+			t.Errorf("sotto %s: %v, want help", line, err)
+		}
 	}
 }
 

@@ -181,6 +181,10 @@ func parse(set *flag.FlagSet, args []string) error {
 
 // runCommand finds the command and runs it.
 func runCommand(ctx context.Context, o *options, args []string) error {
+	if slices.Contains([]string{"-h", "-help", "--help"}, args[len(args)-1]) && !slices.Contains(args, "--") {
+		manual(stdout)
+		return nil
+	}
 	for _, c := range commands() {
 		words := strings.Fields(c.words)
 		if len(args) >= len(words) && slices.Equal(args[:len(words)], words) {
