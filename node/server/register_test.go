@@ -101,6 +101,30 @@ func TestRegistration(t *testing.T) {
 	w.withPassword(p, nil)
 }
 
+// Somebody without an account has no mailbox. What he says of one counts for nothing.
+func TestGuestHasNoMailbox(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{})
+	guest := w.visit("a guest", d.invited(t))
+	for _, seq := range []uint64{0, 1, 1<<64 - 1} {
+		err := guest.signals.Item(&wire.Signal{Type: wire.SignalTypeRefuse, Refuse: wire.MailboxRefuse{Seq: seq}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		guest.ack(seq)
+	}
+	if err := guest.join(d.draw("Danielle")); err != nil {
+		t.Error(err)
+	}
+	// All signals were read when the last one is answered: it breaks the stream.
+	if _, err := guest.control.Write([]byte{0xff, 0xff, 0xff, 0xff}); err != nil {
+		t.Fatal(err)
+	}
+	if code := guest.ended(); code != wire.CloseCodeProtocolError {
+		t.Errorf("closed with %v, want a protocol error", code)
+	}
+	w.enter("Alice", 0)
+}
+
 // The answer to a registration serves to try one password at any later time. So they
 // count as guesses at the name, whoever asks, and by whatever session.
 func TestRegistrationsAreGuesses(t *testing.T) {

@@ -242,7 +242,8 @@ func (s *session) goodbye(e *ending) {
 // ends. A refusal is stored before the next signal is read, so that no ack of
 // the same envelope can overtake it. What this session has not pushed is not
 // forgotten, whatever the client says: its numbers may come from a state that a
-// backup has replaced since.
+// backup has replaced since, and somebody without an account has no mailbox.
+// Positions begin with 1, so of a session that has pushed nothing nothing is forgotten.
 func (s *session) readSignals(ctx context.Context, r *chat.Reader) {
 	for {
 		var sig wire.Signal
@@ -259,7 +260,7 @@ func (s *session) readSignals(ctx context.Context, r *chat.Reader) {
 		case wire.SignalTypeRelayOnly:
 			s.hidden.Store(true)
 		case wire.SignalTypeRefuse:
-			if sig.Refuse.Seq <= s.pushed.Load() {
+			if sig.Refuse.Seq > 0 && sig.Refuse.Seq <= s.pushed.Load() {
 				s.storeRefusal(ctx, sig.Refuse.Seq)
 			}
 		}
