@@ -87,9 +87,9 @@ func (d *document) prose(doc string) {
 }
 
 // escape keeps Markdown from reading markup in prose.
-func escape(s string) string {
-	return strings.NewReplacer("<", `\<`, "|", `\|`).Replace(s)
-}
+func escape(s string) string { return escapes.Replace(s) }
+
+var escapes = strings.NewReplacer("<", `\<`, "|", `\|`)
 
 // oneLine is a doc comment for a cell of a table.
 func oneLine(doc string) string {
