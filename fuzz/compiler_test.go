@@ -2,9 +2,12 @@ package fuzz
 
 import (
 	"bytes"
+	"go/format"
 	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"sotto/fuzz/grammar"
 	"sotto/gen"
@@ -71,12 +74,25 @@ func FuzzCompilerGrammar(f *testing.F) {
 }
 
 // emitAll gives a valid spec to every backend. Two things of it may want the same name in Go; nothing else can go wrong.
+// What is Go is so formatted.
 func emitAll(t *testing.T, text string) {
 	t.Helper()
 	sources := []*diag.Source{{Name: "fuzz.wire", Text: text}}
-	_, err := gen.Compile(sources, gen.Options{Package: "x", Codecs: "sotto/fuzz/y", Title: "Fuzz", Root: "S0", Emit: gen.Kinds})
+	out, err := gen.Compile(sources, gen.Options{Package: "x", Codecs: "sotto/fuzz/y", Title: "Fuzz", Root: "S0", Emit: gen.Kinds})
 	if err != nil && !strings.Contains(err.Error(), "[go-name]") {
 		t.Fatalf("%v\n%s", err, text)
+	}
+	for _, o := range out {
+		if !strings.HasSuffix(o.Name, ".go") {
+			continue
+		}
+		want, err := format.Source(o.Text)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", o.Name, err, text)
+		}
+		if diff := cmp.Diff(string(want), string(o.Text)); diff != "" {
+			t.Fatalf("%s is not as gofmt writes it (-gofmt +ours):\n%s\n%s", o.Name, diff, text)
+		}
 	}
 }
 

@@ -43,7 +43,6 @@ func (g *generator) decoder(s *types.Struct) {
 	g.p("return err")
 	g.p("}\n")
 
-	outer := g.begin(s)
 	head := fmt.Sprintf("func (m *%s) Decode(b []byte) (int, error)", name)
 	g.comment(g.decodeDoc(s), "")
 	if s.Recursive {
@@ -53,8 +52,7 @@ func (g *generator) decoder(s *types.Struct) {
 		g.p("// decode is Decode at a depth of messages in messages.")
 		head = fmt.Sprintf("func (m *%s) decode(b []byte, depth int) (int, error)", name)
 	}
-	outer.Write(g.buf.Bytes())
-	g.buf.Reset()
+	g.begin(s)
 	if s.Recursive {
 		g.p("if depth > codec.MaxDepth {")
 		g.fail("codec.Above(%s, \"\", 0, uint64(depth), codec.MaxDepth)", g.fn.name)
@@ -66,7 +64,7 @@ func (g *generator) decoder(s *types.Struct) {
 		d := &decoding{g: g, s: s, c: cursor{"b", "len(in)-len(b)", "0"}, done: map[types.Member]bool{}}
 		d.members()
 	}
-	g.end(outer, head, "in := b")
+	g.end(head, "in := b")
 	if g.small[s] && !g.isFlat(s) {
 		g.take(s)
 	}

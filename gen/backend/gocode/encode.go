@@ -24,7 +24,7 @@ func (g *generator) encoder(s *types.Struct) {
 		head = fmt.Sprintf("func (m *%s) encode(b []byte) ([]byte, error)", name)
 	}
 
-	outer := g.begin(s)
+	g.begin(s)
 	e := &encoding{g: g, s: s, grown: grows}
 	if grows && s.Size().Max > 0 {
 		g.p("b = slices.Grow(b, m.Size())")
@@ -74,7 +74,7 @@ func (g *generator) encoder(s *types.Struct) {
 		}
 	}
 	g.p("return b, nil")
-	g.end(outer, head, "start := len(b)", "var err error")
+	g.end(head, "start := len(b)", "var err error")
 	if grows {
 		g.marshal(s, "AppendBinary")
 	}

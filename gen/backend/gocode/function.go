@@ -12,6 +12,7 @@ import (
 type function struct {
 	s      *types.Struct
 	name   string       // of the message, quoted
+	start  int          // of its body in g.buf
 	scopes []scope      // variables in view, innermost last
 	after  bytes.Buffer // functions to put behind this one
 	blocks int
@@ -20,12 +21,9 @@ type function struct {
 
 type scope map[string]bool
 
-// begin starts a function. Its body collects in g.buf; end wraps it.
-func (g *generator) begin(s *types.Struct) (outer bytes.Buffer) {
-	outer = g.buf
-	g.buf = bytes.Buffer{}
-	g.fn = &function{s: s, name: fmt.Sprintf("%q", g.names.of(s)), scopes: []scope{{}}}
-	return outer
+// begin starts a function, whose body is written next; end wraps it.
+func (g *generator) begin(s *types.Struct) {
+	g.fn = &function{s: s, name: fmt.Sprintf("%q", g.names.of(s)), start: g.buf.Len(), scopes: []scope{{}}}
 }
 
 // enter notes whether a cursor is over bytes that a length has cut out. Call the
@@ -38,9 +36,9 @@ func (g *generator) enter(c cursor) (leave func()) {
 
 // end puts the body into a function with the given head. Lines of prologue whose
 // first word the body does not use are left out.
-func (g *generator) end(outer bytes.Buffer, head string, prologue ...string) {
-	body := g.buf.String()
-	g.buf = outer
+func (g *generator) end(head string, prologue ...string) {
+	body := string(g.buf.Bytes()[g.fn.start:])
+	g.buf.Truncate(g.fn.start)
 	g.p("%s {", head)
 	for _, line := range prologue {
 		if usesWord(body, strings.Fields(strings.TrimPrefix(line, "var "))[0]) {

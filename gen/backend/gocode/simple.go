@@ -103,7 +103,8 @@ func (g *generator) put(s *types.Struct) {
 		g.p("// fits reports whether put can encode m.")
 		g.p("func (m *%s) fits() bool { return %s%s }\n", g.names.of(s), least, atMost(n, l.Max))
 	}
-	outer := g.begin(s)
+	g.p("// put is encode where nothing can go wrong, small enough to be inlined in a loop.")
+	g.begin(s)
 	var parts []string
 	flush := func() {
 		if len(parts) > 0 {
@@ -144,14 +145,14 @@ func (g *generator) put(s *types.Struct) {
 	}
 	flush()
 	g.p("return b")
-	outer.WriteString("// put is encode where nothing can go wrong, small enough to be inlined in a loop.\n")
-	g.end(outer, fmt.Sprintf("func (m *%s) put(b []byte) []byte", g.names.of(s)))
+	g.end(fmt.Sprintf("func (m *%s) put(b []byte) []byte", g.names.of(s)))
 }
 
 // take writes the decoder of a simple struct.
 func (g *generator) take(s *types.Struct) {
 	bl, run, _ := simple(s)
-	outer := g.begin(s)
+	g.p("// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in\n// a loop.")
+	g.begin(s)
 	d := &decoding{g: g, s: s}
 	size := 0
 	if bl != nil {
@@ -195,6 +196,5 @@ func (g *generator) take(s *types.Struct) {
 		g.p("m.%s = b[%d:%d+n:%d+n]", g.fieldName(run), size, size, size)
 	}
 	g.p("return %s", total)
-	outer.WriteString("// take is Decode where nothing is wrong, and 0 elsewhere, small enough to be inlined in\n// a loop.\n")
-	g.end(outer, fmt.Sprintf("func (m *%s) take(b []byte) int", g.names.of(s)))
+	g.end(fmt.Sprintf("func (m *%s) take(b []byte) int", g.names.of(s)))
 }

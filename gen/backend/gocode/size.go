@@ -9,7 +9,8 @@ import (
 
 // size writes Size.
 func (g *generator) size(s *types.Struct) {
-	outer := g.begin(s)
+	g.p("// Size returns how many bytes AppendBinary appends.")
+	g.begin(s)
 	z := &sizing{g: g}
 	for _, m := range s.Members {
 		switch m := m.(type) {
@@ -35,8 +36,7 @@ func (g *generator) size(s *types.Struct) {
 		z.flush()
 		g.p("return n")
 	}
-	outer.WriteString("// Size returns how many bytes AppendBinary appends.\n")
-	g.end(outer, fmt.Sprintf("func (m *%s) Size() int", g.names.of(s)))
+	g.end(fmt.Sprintf("func (m *%s) Size() int", g.names.of(s)))
 }
 
 // A sizing adds up sizes: those that are expressions are collected, the others

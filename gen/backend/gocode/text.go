@@ -11,7 +11,7 @@ func (g *generator) text(s *types.Struct) {
 	name := g.names.of(s)
 	g.p("// String returns the fields in one line, long ones cut, without secrets.")
 	g.p("func (m *%s) String() string { return string(m.appendText(nil)) }\n", name)
-	outer := g.begin(s)
+	g.begin(s)
 	g.p("b = append(b, \"%s{\"...)", name)
 	first := true
 	for _, m := range s.Members {
@@ -31,7 +31,7 @@ func (g *generator) text(s *types.Struct) {
 		}
 	}
 	g.p("return append(b, '}')")
-	g.end(outer, fmt.Sprintf("func (m *%s) appendText(b []byte) []byte", name))
+	g.end(fmt.Sprintf("func (m *%s) appendText(b []byte) []byte", name))
 }
 
 func (g *generator) textField(f *types.Field, src string, first bool) {
