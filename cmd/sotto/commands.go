@@ -50,7 +50,7 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
                                          the 60 digits to compare with WHO; with NUMBER: note that they match
   sotto -u NAME [flags] trust WHO DIGITS accept WHO's new key, which DIGITS (five or more) begin
   sotto -u NAME [flags] trust-server --accept DIGITS
-                                         accept the server's new key
+                                         accept the server's new key: all 30 digits, as its admin reads them to you
   sotto [-u NAME] join [LINK]            make an account from an invitation; what is not given is asked for
   sotto -u NAME [flags] invite           print a link with which one person can make an account
   sotto -u NAME [flags] devices          the devices of this account

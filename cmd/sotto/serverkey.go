@@ -175,8 +175,9 @@ func askServerKey(ctx context.Context, o *options, servers []netip.AddrPort, in 
 	}
 }
 
-// trustServer accepts the key that the server shows now, which the digits
-// begin.
+// trustServer accepts the key that the server shows now, if the digits are those of
+// its fingerprint. All of them count: who is in between makes a key that begins with
+// the first few within seconds.
 func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []netip.AddrPort) error {
 	if o.args[0] != "--accept" && o.args[0] != "-accept" {
 		return fail(exitUsage, "sotto: usage: sotto [flags] trust-server %s", commands["trust-server"].usage)
@@ -194,7 +195,12 @@ func trustServer(ctx context.Context, o *options, p *profile.Profile, servers []
 		return err
 	}
 	shown := strings.ReplaceAll(key.Fingerprint(), " ", "")
-	if len(typed) < 5 || !strings.HasPrefix(shown, typed) {
+	switch {
+	case typed == shown:
+	case len(typed) >= 5 && strings.HasPrefix(shown, typed):
+		return fail(exitKeyChanged, "These are only the first %d digits of the key that %s shows, and it is easy to make one that begins so. "+
+			"Give all %d that the admin has told you. Nothing changed.", len(typed), o.server(), len(shown))
+	default:
 		return fail(exitKeyChanged, "These are not the digits of the key that %s shows: %s. Nothing changed.", o.server(), key.Fingerprint())
 	}
 	switch {
