@@ -4181,7 +4181,8 @@ func (m *MailboxAck) appendText(b []byte) []byte {
 }
 
 // A RelayOnly says that the client wants no conns with other clients: from then on, for this session, nobody is told
-// its address or introduced to it. Who asks for it is answered as if it were offline, and sends by the server.
+// its address or introduced to it. Who asks for it is answered as if it were offline, and sends by the server. As the
+// first signal of all it counts before anybody learns that the user is online.
 type RelayOnly struct {
 }
 

@@ -220,14 +220,12 @@ func (c *Client) openControl(in *login, hands handshake, wait time.Duration) err
 		return &NoAnswerError{Server: server, After: wait, Why: err}
 	}
 	in.control.SetDeadline(time.Now().Add(wait))
-	signals := []wire.SignalType{wire.SignalTypeAck} // which opens the stream
+	opening := wire.Signal{Type: wire.SignalTypeAck} // of nothing
 	if c.cfg.Relay {
-		signals = append(signals, wire.SignalTypeRelayOnly) // so our address is told to nobody
+		opening.Type = wire.SignalTypeRelayOnly // so our address is told to nobody at any time
 	}
-	for _, s := range signals {
-		if err := chat.NewWriter(in.control).Item(&wire.Signal{Type: s}); err != nil {
-			return &NoAnswerError{Server: server, After: wait, Why: err}
-		}
+	if err := chat.NewWriter(in.control).Item(&opening); err != nil {
+		return &NoAnswerError{Server: server, After: wait, Why: err}
 	}
 	in.reader = chat.NewReader(in.control, chat.MaxPush)
 	first, err := in.reader.Frame()

@@ -55,6 +55,25 @@ func TestNobodyToIntroduce(t *testing.T) {
 	}
 }
 
+// Who says so first is never located, however fast the others ask.
+func TestRelayOnlyFromTheBeginning(t *testing.T) {
+	w := newWorld(t, Limits{})
+	alice, bob := w.enter("Alice", 0), w.mustDial("Bob")
+	control, err := bob.conn.OpenStream(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := chat.NewWriter(control).Item(&wire.Signal{Type: wire.SignalTypeRelayOnly}); err != nil {
+		t.Fatal(err)
+	}
+	if p := alice.next(wire.PushTypePresence); p.Presence.Online != wire.OnlineOnline {
+		t.Fatalf("Alice was told %v", p)
+	}
+	if got := alice.locate("Bob"); got.State != wire.OnlineOffline {
+		t.Errorf("Alice was told where Bob is: %v", got)
+	}
+}
+
 // Who wants no conns with other clients is neither introduced nor located, in
 // either direction, and gets his messages all the same.
 func TestRelayOnly(t *testing.T) {

@@ -154,6 +154,9 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 		return nil, fmt.Errorf("read the first signal: %w", err)
 	}
 	control.SetReadDeadline(time.Time{})
+	if first.Type == wire.SignalTypeRelayOnly { // before anybody can see the session
+		s.hidden.Store(true)
+	}
 	welcome, err := s.guest.welcome(s.srv.clock())
 	if err != nil {
 		return nil, fmt.Errorf("make the first frame: %w", err)
