@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -273,6 +274,30 @@ func TestVisitsEnd(t *testing.T) {
 		}
 	}
 	w.enter("Bob", 0).mustSend("Alice", 1, "still here", wire.SendStateQueued)
+}
+
+// One invitation opens any number of sessions. Those who were here longest make room,
+// and who has come to stay is not concerned.
+func TestVisitorsMakeRoom(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{Visits: 2, Linger: time.Millisecond})
+	alice := w.enter("Alice", 0)
+	login := d.invited(t)
+	guests := []*visitor{w.visit("guest 0", login)}
+	for i := 1; i < 6; i++ {
+		guests = append(guests, w.visit(fmt.Sprint("guest ", i), d.as(channel.ClientConfig{Invitation: login.invitation})))
+		if i < 2 {
+			continue
+		}
+		if code := guests[i-2].ended(); code != wire.CloseCodeOverloaded {
+			t.Errorf("guest %d was closed with %v, want overloaded", i-2, code)
+		}
+	}
+	if err := guests[4].join(d.draw("Danielle")); err != nil {
+		t.Errorf("guest 4 joins: %v", err)
+	}
+	if got, want := alice.online(), "Alice+ Bob- Danielle-"; got != want {
+		t.Errorf("list shows %q, want %q", got, want)
+	}
 }
 
 // Everybody keeps the whole log, so nobody may make it as long as he likes.

@@ -10,6 +10,7 @@ import (
 // not rules of the protocol; the zero value of a field means its default.
 type Limits struct {
 	Sessions           int           // users online at once
+	Visits             int           // of those, sessions that wait for a device or an account to be made known
 	RequestsPerSession int           // being read or answered at once for one session
 	LargeRequests      int           // of more than 64 KiB, for all sessions together
 	Queue              int           // pushes apart from the mailbox that wait for one session
@@ -42,6 +43,7 @@ type Rate struct {
 // defaults are meant for a person and his scripts on a small machine.
 var defaults = Limits{
 	Sessions:           10_000,
+	Visits:             1000,
 	RequestsPerSession: 16,
 	LargeRequests:      256,
 	Queue:              256,
@@ -77,6 +79,7 @@ func (l Limits) filled() Limits {
 	d := defaults
 	return Limits{
 		Sessions:           or(l.Sessions, d.Sessions),
+		Visits:             or(l.Visits, d.Visits),
 		RequestsPerSession: or(l.RequestsPerSession, d.RequestsPerSession),
 		LargeRequests:      or(l.LargeRequests, d.LargeRequests),
 		Queue:              or(l.Queue, d.Queue),

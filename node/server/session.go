@@ -124,6 +124,9 @@ func (srv *Server) serve(ctx context.Context, conn *transport.Conn) {
 	age := time.AfterFunc(srv.lifetime(), func() { s.end(errAged) })
 	defer age.Stop()
 	s.begin(ctx)
+	if !s.begun.Load() {
+		srv.online.visit(s, srv.limits.Visits)
+	}
 
 	err = s.run(ctx)
 

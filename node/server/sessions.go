@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 
 	"sotto/node/chat"
@@ -8,10 +9,38 @@ import (
 	"sotto/wire"
 )
 
-// sessions is the table of who is online: one session a user.
+// sessions is the table of who is online: one session a user. Visitors are not in
+// it, but are kept count of.
 type sessions struct {
-	mu     sync.Mutex
-	byName map[string]*session // by folded name
+	mu       sync.Mutex
+	byName   map[string]*session // by folded name
+	visitors []*session          // those who wait for something to be made known, the oldest first
+}
+
+// errCrowded ends a visit that has lasted longer than those of all others.
+var errCrowded = &ending{code: wire.CloseCodeOverloaded, reason: "too many visitors"}
+
+// visit counts a session that can't begin yet. One invitation or one password opens any
+// number of them, so they must not take the places of all others: of too many the
+// oldest ends, which had the most time to do what it came for.
+func (t *sessions) visit(s *session, most int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.gone {
+		return
+	}
+	t.visitors = append(t.visitors, s)
+	if len(t.visitors) > most {
+		t.visitors[0].end(errCrowded)
+		t.visitors = slices.Delete(t.visitors, 0, 1)
+	}
+}
+
+// visited takes a session off the visitors, if it is one.
+func (t *sessions) visited(s *session) {
+	if i := slices.Index(t.visitors, s); i >= 0 {
+		t.visitors = slices.Delete(t.visitors, i, i+1)
+	}
 }
 
 // enter makes s its user's session and ends the one that had its place, unless s
@@ -24,6 +53,7 @@ func (t *sessions) enter(s *session) bool {
 	if s.gone {
 		return false
 	}
+	t.visited(s)
 	name := keys.Fold(s.account.name)
 	old := t.byName[name]
 	t.byName[name] = s
@@ -48,6 +78,7 @@ func (t *sessions) enter(s *session) bool {
 func (t *sessions) leave(s *session) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.visited(s)
 	if s.gone = true; s.account == nil {
 		return
 	}
