@@ -93,7 +93,7 @@ func FuzzLetter(f *testing.F) {
 			msg = encoded(t, &l)
 		}
 		_, peekErr := envelope.PeekLetter(msg)
-		m, err := envelope.OpenLetter(bob.device, bob.account.Id(), alice.contact, fixedNow, envelope.DirectAge, msg)
+		m, err := envelope.OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, alice.contact, fixedNow, envelope.DirectAge, msg)
 		switch {
 		case (m == nil) != (err != nil):
 			t.Fatal("neither a message nor an error, or both")

@@ -442,6 +442,9 @@ const (
 	RequestTypeInvite         RequestType = 7
 	RequestTypeRegisterStart  RequestType = 8
 	RequestTypeRegisterFinish RequestType = 9
+	RequestTypePasswordStart  RequestType = 10
+	RequestTypePasswordFinish RequestType = 11
+	RequestTypeRotate         RequestType = 12
 )
 
 // String returns the name of the value, or its number.
@@ -465,6 +468,12 @@ func (e RequestType) String() string {
 		return "register_start"
 	case e == RequestTypeRegisterFinish:
 		return "register_finish"
+	case e == RequestTypePasswordStart:
+		return "password_start"
+	case e == RequestTypePasswordFinish:
+		return "password_finish"
+	case e == RequestTypeRotate:
+		return "rotate"
 	}
 	return codec.EnumText("RequestType", uint64(e))
 }
@@ -481,6 +490,9 @@ type Request struct {
 	Invite         InviteRequest  // if Type is invite
 	RegisterStart  RegisterStart  // if Type is register_start
 	RegisterFinish RegisterFinish // if Type is register_finish
+	PasswordStart  PasswordStart  // if Type is password_start
+	PasswordFinish PasswordFinish // if Type is password_finish
+	Rotate         Rotate         // if Type is rotate
 	Unknown        []byte
 }
 
@@ -503,6 +515,12 @@ func (m *Request) Size() int {
 		n += m.RegisterStart.Size()
 	case RequestTypeRegisterFinish:
 		n += m.RegisterFinish.Size()
+	case RequestTypePasswordStart:
+		n += 32
+	case RequestTypePasswordFinish:
+		n += 284
+	case RequestTypeRotate:
+		n += m.Rotate.Size()
 	default:
 		n += len(m.Unknown)
 	}
@@ -565,6 +583,18 @@ func (m *Request) encode(b []byte) ([]byte, error) {
 	case RequestTypeRegisterFinish:
 		if b, err = m.RegisterFinish.encode(b); err != nil {
 			return b[:start], codec.Within(err, "Request", "register_finish", len(b)-start)
+		}
+	case RequestTypePasswordStart:
+		if b, err = m.PasswordStart.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "password_start", len(b)-start)
+		}
+	case RequestTypePasswordFinish:
+		if b, err = m.PasswordFinish.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "password_finish", len(b)-start)
+		}
+	case RequestTypeRotate:
+		if b, err = m.Rotate.encode(b); err != nil {
+			return b[:start], codec.Within(err, "Request", "rotate", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -647,6 +677,24 @@ func (m *Request) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Request", "register_finish", 1)
 		}
 		b = b[n:]
+	case RequestTypePasswordStart:
+		n, err := m.PasswordStart.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "password_start", 1)
+		}
+		b = b[n:]
+	case RequestTypePasswordFinish:
+		n, err := m.PasswordFinish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "password_finish", 1)
+		}
+		b = b[n:]
+	case RequestTypeRotate:
+		n, err := m.Rotate.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Request", "rotate", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -689,6 +737,15 @@ func (m *Request) appendText(b []byte) []byte {
 	case RequestTypeRegisterFinish:
 		b = append(b, ", register_finish: "...)
 		b = m.RegisterFinish.appendText(b)
+	case RequestTypePasswordStart:
+		b = append(b, ", password_start: "...)
+		b = m.PasswordStart.appendText(b)
+	case RequestTypePasswordFinish:
+		b = append(b, ", password_finish: "...)
+		b = m.PasswordFinish.appendText(b)
+	case RequestTypeRotate:
+		b = append(b, ", rotate: "...)
+		b = m.Rotate.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -1055,8 +1112,8 @@ func (m *LeavesRequest) appendText(b []byte) []byte {
 }
 
 // A PublishRequest asks to append the next entry of the session's own account to the log. The server takes it if its why is
-// device and it follows the last one by the rules of the log; from a session whose scope is enrol, if it adds the device of the login. The session's
-// scope is full then.
+// device and it follows the last one by the rules of the log; from a session whose scope is enrol, if it adds the device of the login and
+// the password of the login is still the account's. The session's scope is full then.
 type PublishRequest struct {
 	Entry SignedEntry
 }
@@ -1352,6 +1409,233 @@ func (m *RegisterFinish) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// A PasswordStart begins to change the password of the session's account: the first message of OPAQUE's registration, with the
+// identities of a login. This and what follows it the server does only in a session that a login by password has begun, whose
+// scope is full, and only while that password is the account's: not for a device alone, and not for who knows a
+// former password. Each that is answered counts as a guess, as in RegisterStart.
+type PasswordStart struct {
+	Request [32]byte // an OpaqueRequest
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PasswordStart) Size() int {
+	return 32
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PasswordStart) AppendBinary(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Request[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PasswordStart) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PasswordStart) UnmarshalBinary(b []byte) error {
+	*m = PasswordStart{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PasswordStart", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PasswordStart from the front of b and returns how many bytes it took.
+func (m *PasswordStart) Decode(b []byte) (int, error) {
+	if len(b) < 32 {
+		return 0, codec.Cut{Of: &layoutOfPasswordStart, Have: len(b)}
+	}
+	m.Request = [32]byte(b[0:32])
+	return 32, nil
+}
+
+var layoutOfPasswordStart = codec.Layout{
+	Message: "PasswordStart", Fields: []string{"request"},
+	Ends: []int{32},
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PasswordStart) String() string { return string(m.appendText(nil)) }
+
+func (m *PasswordStart) appendText(b []byte) []byte {
+	b = append(b, "PasswordStart{"...)
+	b = append(b, "request: "...)
+	b = codec.AppendBytes(b, m.Request[:])
+	return append(b, '}')
+}
+
+// A PasswordFinish replaces the password. wrapped holds the same AccountSecrets, under the new export key. The log doesn't
+// change, and neither do the devices and their sessions. A repeat of what was done gives the same answer.
+type PasswordFinish struct {
+	Record  [192]byte // an OpaqueRecord
+	Wrapped WrappedAccount
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PasswordFinish) Size() int {
+	return 284
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PasswordFinish) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Record[:]...)
+	if b, err = m.Wrapped.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "PasswordFinish", "wrapped", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PasswordFinish) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PasswordFinish) UnmarshalBinary(b []byte) error {
+	*m = PasswordFinish{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PasswordFinish", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PasswordFinish from the front of b and returns how many bytes it took.
+func (m *PasswordFinish) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 192 {
+		return 0, codec.Short("PasswordFinish", "record", 0, len(b), 192)
+	}
+	m.Record = [192]byte(b[0:192])
+	b = b[192:]
+	n, err := m.Wrapped.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "PasswordFinish", "wrapped", 192)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PasswordFinish) String() string { return string(m.appendText(nil)) }
+
+func (m *PasswordFinish) appendText(b []byte) []byte {
+	b = append(b, "PasswordFinish{"...)
+	b = append(b, "record: "...)
+	b = codec.AppendBytes(b, m.Record[:])
+	b = append(b, ", wrapped: "...)
+	b = m.Wrapped.appendText(b)
+	return append(b, '}')
+}
+
+// A Rotate is a PasswordFinish with other keys of the account, which the old ones vouch for: wrapped holds the new
+// AccountSecrets, and entry is the account's next, of why rotated and with the same devices. The log grows and the password
+// changes, both or neither. The password may be the same as before; it is registered anew because only its export key can wrap
+// the new keys. Whoever has come by the account's keys can sign nothing more with them.
+type Rotate struct {
+	Record  [192]byte // an OpaqueRecord
+	Wrapped WrappedAccount
+	Entry   SignedEntry
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Rotate) Size() int {
+	return 284 + m.Entry.Size()
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Rotate) AppendBinary(b []byte) ([]byte, error) {
+	return m.encode(slices.Grow(b, m.Size()))
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Rotate) MarshalBinary() ([]byte, error) {
+	b, err := m.encode(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// encode is AppendBinary to a buffer that has grown already.
+func (m *Rotate) encode(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = append(b, m.Record[:]...)
+	if b, err = m.Wrapped.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Rotate", "wrapped", len(b)-start)
+	}
+	if b, err = m.Entry.encode(b); err != nil {
+		return b[:start], codec.Within(err, "Rotate", "entry", len(b)-start)
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Rotate) UnmarshalBinary(b []byte) error {
+	*m = Rotate{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Rotate", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Rotate from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *Rotate) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 192 {
+		return 0, codec.Short("Rotate", "record", 0, len(b), 192)
+	}
+	m.Record = [192]byte(b[0:192])
+	b = b[192:]
+	n, err := m.Wrapped.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Rotate", "wrapped", 192)
+	}
+	b = b[n:]
+	n, err = m.Entry.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Rotate", "entry", len(in)-len(b))
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Rotate) String() string { return string(m.appendText(nil)) }
+
+func (m *Rotate) appendText(b []byte) []byte {
+	b = append(b, "Rotate{"...)
+	b = append(b, "record: "...)
+	b = codec.AppendBytes(b, m.Record[:])
+	b = append(b, ", wrapped: "...)
+	b = m.Wrapped.appendText(b)
+	b = append(b, ", entry: "...)
+	b = m.Entry.appendText(b)
+	return append(b, '}')
+}
+
 // A ReplyType is the type of the request that is answered, or refused.
 type ReplyType uint8
 
@@ -1367,6 +1651,9 @@ const (
 	ReplyTypeInvite         ReplyType = 7
 	ReplyTypeRegisterStart  ReplyType = 8
 	ReplyTypeRegisterFinish ReplyType = 9
+	ReplyTypePasswordStart  ReplyType = 10
+	ReplyTypePasswordFinish ReplyType = 11
+	ReplyTypeRotate         ReplyType = 12
 )
 
 // String returns the name of the value, or its number.
@@ -1392,6 +1679,12 @@ func (e ReplyType) String() string {
 		return "register_start"
 	case e == ReplyTypeRegisterFinish:
 		return "register_finish"
+	case e == ReplyTypePasswordStart:
+		return "password_start"
+	case e == ReplyTypePasswordFinish:
+		return "password_finish"
+	case e == ReplyTypeRotate:
+		return "rotate"
 	}
 	return codec.EnumText("ReplyType", uint64(e))
 }
@@ -1409,6 +1702,9 @@ type Reply struct {
 	Invite         InviteReply      // if Type is invite
 	RegisterStart  RegisterStarted  // if Type is register_start
 	RegisterFinish RegisterFinished // if Type is register_finish
+	PasswordStart  PasswordStarted  // if Type is password_start
+	PasswordFinish PasswordFinished // if Type is password_finish
+	Rotate         Rotated          // if Type is rotate
 	Unknown        []byte
 }
 
@@ -1434,6 +1730,11 @@ func (m *Reply) Size() int {
 	case ReplyTypeRegisterStart:
 		n += 64
 	case ReplyTypeRegisterFinish:
+		n += 104
+	case ReplyTypePasswordStart:
+		n += 64
+	case ReplyTypePasswordFinish:
+	case ReplyTypeRotate:
 		n += 104
 	default:
 		n += len(m.Unknown)
@@ -1501,6 +1802,18 @@ func (m *Reply) encode(b []byte) ([]byte, error) {
 	case ReplyTypeRegisterFinish:
 		if b, err = m.RegisterFinish.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Reply", "register_finish", len(b)-start)
+		}
+	case ReplyTypePasswordStart:
+		if b, err = m.PasswordStart.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "password_start", len(b)-start)
+		}
+	case ReplyTypePasswordFinish:
+		if b, err = m.PasswordFinish.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "password_finish", len(b)-start)
+		}
+	case ReplyTypeRotate:
+		if b, err = m.Rotate.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Reply", "rotate", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -1589,6 +1902,24 @@ func (m *Reply) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Reply", "register_finish", 1)
 		}
 		b = b[n:]
+	case ReplyTypePasswordStart:
+		n, err := m.PasswordStart.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "password_start", 1)
+		}
+		b = b[n:]
+	case ReplyTypePasswordFinish:
+		n, err := m.PasswordFinish.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "password_finish", 1)
+		}
+		b = b[n:]
+	case ReplyTypeRotate:
+		n, err := m.Rotate.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Reply", "rotate", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -1634,6 +1965,15 @@ func (m *Reply) appendText(b []byte) []byte {
 	case ReplyTypeRegisterFinish:
 		b = append(b, ", register_finish: "...)
 		b = m.RegisterFinish.appendText(b)
+	case ReplyTypePasswordStart:
+		b = append(b, ", password_start: "...)
+		b = m.PasswordStart.appendText(b)
+	case ReplyTypePasswordFinish:
+		b = append(b, ", password_finish: "...)
+		b = m.PasswordFinish.appendText(b)
+	case ReplyTypeRotate:
+		b = append(b, ", rotate: "...)
+		b = m.Rotate.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -2951,6 +3291,176 @@ func (m *RegisterFinished) String() string { return string(m.appendText(nil)) }
 
 func (m *RegisterFinished) appendText(b []byte) []byte {
 	b = append(b, "RegisterFinished{"...)
+	b = append(b, "head: "...)
+	b = m.Head.appendText(b)
+	return append(b, '}')
+}
+
+// A PasswordStarted is a struct of the protocol.
+type PasswordStarted struct {
+	Response [64]byte // an OpaqueResponse
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PasswordStarted) Size() int {
+	return 64
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PasswordStarted) AppendBinary(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Response[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PasswordStarted) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PasswordStarted) UnmarshalBinary(b []byte) error {
+	*m = PasswordStarted{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PasswordStarted", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PasswordStarted from the front of b and returns how many bytes it took.
+func (m *PasswordStarted) Decode(b []byte) (int, error) {
+	if len(b) < 64 {
+		return 0, codec.Cut{Of: &layoutOfPasswordStarted, Have: len(b)}
+	}
+	m.Response = [64]byte(b[0:64])
+	return 64, nil
+}
+
+var layoutOfPasswordStarted = codec.Layout{
+	Message: "PasswordStarted", Fields: []string{"response"},
+	Ends: []int{64},
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PasswordStarted) String() string { return string(m.appendText(nil)) }
+
+func (m *PasswordStarted) appendText(b []byte) []byte {
+	b = append(b, "PasswordStarted{"...)
+	b = append(b, "response: "...)
+	b = codec.AppendBytes(b, m.Response[:])
+	return append(b, '}')
+}
+
+// A PasswordFinished is a struct of the protocol.
+type PasswordFinished struct {
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *PasswordFinished) Size() int {
+	return 0
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *PasswordFinished) AppendBinary(b []byte) ([]byte, error) {
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *PasswordFinished) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *PasswordFinished) UnmarshalBinary(b []byte) error {
+	*m = PasswordFinished{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("PasswordFinished", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a PasswordFinished from the front of b and returns how many bytes it took.
+func (m *PasswordFinished) Decode(b []byte) (int, error) {
+	return 0, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *PasswordFinished) String() string { return string(m.appendText(nil)) }
+
+func (m *PasswordFinished) appendText(b []byte) []byte {
+	b = append(b, "PasswordFinished{"...)
+	return append(b, '}')
+}
+
+// A Rotated is a struct of the protocol.
+type Rotated struct {
+	Head TreeHead
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Rotated) Size() int {
+	return 104
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Rotated) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Head.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "Rotated", "head", len(b)-start)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Rotated) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Rotated) UnmarshalBinary(b []byte) error {
+	*m = Rotated{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Rotated", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Rotated from the front of b and returns how many bytes it took.
+func (m *Rotated) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Head.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "Rotated", "head", 0)
+	}
+	b = b[n:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Rotated) String() string { return string(m.appendText(nil)) }
+
+func (m *Rotated) appendText(b []byte) []byte {
+	b = append(b, "Rotated{"...)
 	b = append(b, "head: "...)
 	b = m.Head.appendText(b)
 	return append(b, '}')

@@ -262,6 +262,9 @@ names.RequestType = {
   [7] = "invite",
   [8] = "register_start",
   [9] = "register_finish",
+  [10] = "password_start",
+  [11] = "password_finish",
+  [12] = "rotate",
 }
 names.ReplyType = {
   [0] = "refused",
@@ -274,6 +277,9 @@ names.ReplyType = {
   [7] = "invite",
   [8] = "register_start",
   [9] = "register_finish",
+  [10] = "password_start",
+  [11] = "password_finish",
+  [12] = "rotate",
 }
 names.RefusedCode = {
   [1] = "malformed",
@@ -1093,6 +1099,9 @@ field("request.publish", "none", "publish")
 field("request.invite", "none", "invite")
 field("request.register_start", "none", "register_start")
 field("request.register_finish", "none", "register_finish")
+field("request.password_start", "none", "password_start")
+field("request.password_finish", "none", "password_finish")
+field("request.rotate", "none", "rotate")
 field("request.unknown", "bytes", "unknown")
 field("request", "none", "Request")
 field("listrequest", "none", "ListRequest")
@@ -1119,6 +1128,15 @@ field("registerfinish.record", "bytes", "record")
 field("registerfinish.wrapped", "none", "wrapped")
 field("registerfinish.entry", "none", "entry")
 field("registerfinish", "none", "RegisterFinish")
+field("passwordstart.request", "bytes", "request")
+field("passwordstart", "none", "PasswordStart")
+field("passwordfinish.record", "bytes", "record")
+field("passwordfinish.wrapped", "none", "wrapped")
+field("passwordfinish", "none", "PasswordFinish")
+field("rotate.record", "bytes", "record")
+field("rotate.wrapped", "none", "wrapped")
+field("rotate.entry", "none", "entry")
+field("rotate", "none", "Rotate")
 field("reply.type", "uint8", "type", base.DEC, names.ReplyType)
 field("reply.refused", "none", "refused")
 field("reply.list", "none", "list")
@@ -1130,6 +1148,9 @@ field("reply.publish", "none", "publish")
 field("reply.invite", "none", "invite")
 field("reply.register_start", "none", "register_start")
 field("reply.register_finish", "none", "register_finish")
+field("reply.password_start", "none", "password_start")
+field("reply.password_finish", "none", "password_finish")
+field("reply.rotate", "none", "rotate")
 field("reply.unknown", "bytes", "unknown")
 field("reply", "none", "Reply")
 field("refused.code", "uint8", "code", base.DEC, names.RefusedCode)
@@ -1174,6 +1195,11 @@ field("registerstarted.response", "bytes", "response")
 field("registerstarted", "none", "RegisterStarted")
 field("registerfinished.head", "none", "head")
 field("registerfinished", "none", "RegisterFinished")
+field("passwordstarted.response", "bytes", "response")
+field("passwordstarted", "none", "PasswordStarted")
+field("passwordfinished", "none", "PasswordFinished")
+field("rotated.head", "none", "head")
+field("rotated", "none", "Rotated")
 field("push.type", "uint8", "type", base.DEC, names.PushType)
 field("push.deliver", "none", "deliver")
 field("push.receipt", "none", "receipt")
@@ -2688,6 +2714,12 @@ function structs.Request(c)
     c:under(f["request.register_start"], structs.RegisterStart)
   elseif v["type"] == 9 then
     c:under(f["request.register_finish"], structs.RegisterFinish)
+  elseif v["type"] == 10 then
+    c:under(f["request.password_start"], structs.PasswordStart)
+  elseif v["type"] == 11 then
+    c:under(f["request.password_finish"], structs.PasswordFinish)
+  elseif v["type"] == 12 then
+    c:under(f["request.rotate"], structs.Rotate)
   else
     c:bytes(f["request.unknown"], "unknown", c:left() / 8)
   end
@@ -2744,6 +2776,21 @@ function structs.RegisterFinish(c)
   c:under(f["registerfinish.entry"], structs.SignedEntry)
 end
 
+function structs.PasswordStart(c)
+  c:bytes(f["passwordstart.request"], "request", 32)
+end
+
+function structs.PasswordFinish(c)
+  c:bytes(f["passwordfinish.record"], "record", 192)
+  c:under(f["passwordfinish.wrapped"], structs.WrappedAccount)
+end
+
+function structs.Rotate(c)
+  c:bytes(f["rotate.record"], "record", 192)
+  c:under(f["rotate.wrapped"], structs.WrappedAccount)
+  c:under(f["rotate.entry"], structs.SignedEntry)
+end
+
 function structs.Reply(c)
   local v = {}
   v["type"] = c:number(f["reply.type"], "type", 8)
@@ -2767,6 +2814,12 @@ function structs.Reply(c)
     c:under(f["reply.register_start"], structs.RegisterStarted)
   elseif v["type"] == 9 then
     c:under(f["reply.register_finish"], structs.RegisterFinished)
+  elseif v["type"] == 10 then
+    c:under(f["reply.password_start"], structs.PasswordStarted)
+  elseif v["type"] == 11 then
+    c:under(f["reply.password_finish"], structs.PasswordFinished)
+  elseif v["type"] == 12 then
+    c:under(f["reply.rotate"], structs.Rotated)
   else
     c:bytes(f["reply.unknown"], "unknown", c:left() / 8)
   end
@@ -2866,6 +2919,17 @@ end
 
 function structs.RegisterFinished(c)
   c:under(f["registerfinished.head"], structs.TreeHead)
+end
+
+function structs.PasswordStarted(c)
+  c:bytes(f["passwordstarted.response"], "response", 64)
+end
+
+function structs.PasswordFinished(c)
+end
+
+function structs.Rotated(c)
+  c:under(f["rotated.head"], structs.TreeHead)
 end
 
 function structs.Push(c)

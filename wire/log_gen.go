@@ -58,8 +58,8 @@ func (e EntryWhy) known() bool {
 // entry; it never goes back, and is in the year 9999 at the latest.
 //
 // created stands in the first entry of an account and in no other. With device
-// the account keys stay and the devices change. With rotated the account keys change; with
-// reset account.sign does.
+// the account keys stay and the devices change. With rotated the account keys change and the
+// devices stay; with reset account.sign changes.
 type Entry struct {
 	Realm   Realm
 	User    string // as registered; the letters' case never changes

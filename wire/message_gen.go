@@ -14,8 +14,8 @@ import (
 const _ = codec.Revision1
 
 // A LetterHeader says who wrote to whom, in which order, and which tree the sender
-// has seen. A receiver takes it only if to is himself, to_account the KeyId of his account, and
-// from_device a device that the log shows for from. Numbers are as in the classic EnvelopeHeader,
+// has seen. A receiver takes it only if to is himself, to_account the KeyId of his account or of one that
+// this was rotated from, and from_device a device that the log shows for from. Numbers are as in the classic EnvelopeHeader,
 // counted by each device of the sender.
 type LetterHeader struct {
 	From       string

@@ -9,7 +9,7 @@ type command struct {
 }
 
 // commandNames are the commands in the order in which help shows them.
-var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "remove-device", "passphrase", "evidence", "check-evidence", "demo", "help", "version"}
+var commandNames = []string{"list", "send", "verify", "trust", "trust-server", "join", "invite", "devices", "remove-device", "password", "new-keys", "passphrase", "evidence", "check-evidence", "demo", "help", "version"}
 
 var commands = map[string]command{
 	"":               {"", 0, 0, false},
@@ -22,6 +22,8 @@ var commands = map[string]command{
 	"invite":         {"", 0, 0, true},
 	"devices":        {"", 0, 0, true},
 	"remove-device":  {"DIGITS", 1, -1, true},
+	"password":       {"[FILE]", 0, 1, true},
+	"new-keys":       {"", 0, 0, true},
 	"passphrase":     {"[FILE | none]", 0, 1, true},
 	"evidence":       {"[FILE]", 0, 1, true},
 	"check-evidence": {"FILE", 1, 1, true},
@@ -57,6 +59,10 @@ const manual = `Private chat over UDP. With no command: chat, one line a command
   sotto -u NAME [flags] remove-device DIGITS
                                          take a device that was lost out of the account: the one whose key DIGITS (five
                                          or more) begin. The password is asked for
+  sotto -u NAME [flags] password [FILE]  change the password to the first line of FILE, or to what is asked for. The
+                                         present one is asked for first; devices go on
+  sotto -u NAME [flags] new-keys         replace the account's keys, signed by the old ones, when somebody else may have
+                                         unlocked them. The password is asked for, and stays
   sotto -u NAME [flags] passphrase [FILE | none]
                                          put the keys of this device under a passphrase, the first line of FILE or asked
                                          for; none takes it away

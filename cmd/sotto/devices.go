@@ -30,21 +30,11 @@ func renderDevices(devices []client.Device) string {
 // removeDevice takes a device out of the account. Only the password unlocks what
 // signs that.
 func (c *connection) removeDevice(ctx context.Context, o *options, in *bufio.Reader) error {
-	key, err := findServerKey(ctx, o, c.profile, c.servers, in)
+	cfg, err := c.unlocked(ctx, o, in)
 	if err != nil {
 		return err
 	}
-	passphrase, _, err := c.unlock(ctx, o, key)
-	if err != nil {
-		return err
-	}
-	password, err := readPassword(ctx, o, in, allLoopback(c.servers))
-	if err != nil {
-		return err
-	}
-	err = client.RemoveDevice(ctx, client.Config{
-		User: o.user, Password: password, Passphrase: passphrase, Servers: c.servers, ServerKey: key.key, Profile: c.profile,
-	}, strings.Join(o.args, ""))
+	err = client.RemoveDevice(ctx, *cfg, strings.Join(o.args, ""))
 	switch {
 	case errors.Is(err, client.ErrNoDevice):
 		return fail(exitUsage, "%s. See: sotto -u %s devices", upper(client.ErrNoDevice.Error()), printable(o.user))

@@ -154,7 +154,12 @@ func newPassword(ctx context.Context, o *options, in *bufio.Reader) ([]byte, err
 		}
 		return password, strong(o.user, password)
 	}
-	first, err := askPassword(ctx, fmt.Sprintf("Password (%d or more characters): ", passwordLeast))
+	return askNewPassword(ctx, o, "Password")
+}
+
+// askNewPassword asks for a password of the user's own choice, twice.
+func askNewPassword(ctx context.Context, o *options, what string) ([]byte, error) {
+	first, err := askPassword(ctx, fmt.Sprintf("%s (%d or more characters): ", what, passwordLeast))
 	if err != nil {
 		return nil, err
 	}

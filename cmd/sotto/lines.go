@@ -83,7 +83,10 @@ func accountChanged(e client.AccountChanged) string {
 	for _, name := range e.Removed {
 		parts = append(parts, fmt.Sprintf("removed a device %q", printable(name)))
 	}
-	if e.Rotated {
+	switch {
+	case e.Rotated && e.Own:
+		parts = append(parts, "gave the account new keys")
+	case e.Rotated:
 		parts = append(parts, "has new keys")
 	}
 	what := strings.Join(parts, " and ")

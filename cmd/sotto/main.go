@@ -66,6 +66,10 @@ func talk(ctx context.Context, o *options) (err error) {
 	switch o.command {
 	case "remove-device":
 		return c.removeDevice(ctx, o, in)
+	case "password":
+		return c.changePassword(ctx, o, in)
+	case "new-keys":
+		return c.newKeys(ctx, o, in)
 	case "passphrase":
 		return c.setPassphrase(ctx, o, in)
 	}

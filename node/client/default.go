@@ -28,7 +28,7 @@ type defaultTier struct {
 	errands    errands
 	log        *follower
 	invitation *wire.Invitation // to make an account with; nil for those who have one
-	removing   string           // digits of a device that this login takes out of the account; "" for none
+	errand     errand           // what this login by password is for; nil: to make this device known, if anything
 	turn       chan struct{}    // holds one value while somebody catches up
 
 	mu       sync.Mutex
@@ -36,6 +36,7 @@ type defaultTier struct {
 	user     string     // as registered
 	device   *keys.Device
 	account  wire.KeyId                   // ours, as the log shows it; zero before the first login
+	former   []wire.KeyId                 // those that it was rotated from
 	contacts map[string]*envelope.Contact // everybody, by folded name, as the log shows them
 	intros   *channel.Introductions       // nil before there is a device
 	pending  []Event                      // to be told with the next roster
@@ -48,6 +49,10 @@ type errands interface {
 	// took hands over what a tier learned of the directory by itself.
 	took(*roster) error
 }
+
+// An errand is something that only the password allows: it unlocks the account. g gets
+// what the log grows by.
+type errand func(ctx context.Context, ask asker, account *keys.Account, g *grown) error
 
 // An asker makes a request of the server.
 type asker func(ctx context.Context, req *wire.Request) (*wire.Reply, error)
@@ -136,8 +141,8 @@ func (t *defaultTier) begin(ctx context.Context, h handshake, conn *transport.Co
 		err = t.register(ctx, ask)
 	case account != nil:
 		defer account.Clear()
-		if err = t.enter(ctx, ask, started.Scope, account, c.Device(), grown); err == nil && t.removing != "" {
-			err = t.remove(ctx, ask, account, t.removing, grown)
+		if err = t.enter(ctx, ask, started.Scope, account, c.Device(), grown); err == nil && t.errand != nil {
+			err = t.errand(ctx, ask, account, grown)
 		}
 	default:
 		err = t.checkOwn(ctx, t.cfg.User, nil)
@@ -181,6 +186,10 @@ func (t *defaultTier) checkOwn(ctx context.Context, user string, account *keys.A
 		return &DirectoryError{Why: errNotShown}
 	}
 	id := own.Account()
+	former, err := t.profile.Former(ctx)
+	if err != nil {
+		return err
+	}
 	pinned, err := t.profile.Peer(ctx, user)
 	switch {
 	case err != nil:
@@ -201,7 +210,7 @@ func (t *defaultTier) checkOwn(ctx context.Context, user string, account *keys.A
 			return &LoginError{User: user, Why: ErrDeviceRemoved}
 		}
 	}
-	t.user, t.account = own.User(), id
+	t.user, t.account, t.former = own.User(), id, former
 	return nil
 }
 

@@ -30,6 +30,15 @@ var (
 // begin the fingerprint. The password must be given. The errors are those of Open,
 // ErrNoDevice and ErrThisDevice.
 func RemoveDevice(ctx context.Context, cfg Config, digits string) error {
+	return run(ctx, cfg, func(t *defaultTier) errand {
+		return func(ctx context.Context, ask asker, account *keys.Account, g *grown) error {
+			return t.remove(ctx, ask, account, digits, g)
+		}
+	})
+}
+
+// run logs in by the password for an errand, and leaves.
+func run(ctx context.Context, cfg Config, what func(*defaultTier) errand) error {
 	defer clear(cfg.Password)
 	defer clear(cfg.Passphrase)
 	c, err := newClient(ctx, cfg)
@@ -44,7 +53,7 @@ func RemoveDevice(ctx context.Context, cfg Config, digits string) error {
 	case len(cfg.Password) == 0:
 		return keys.ErrBadPassword
 	}
-	t.removing = digits
+	t.errand = what(t)
 	in, err := c.firstLogin(ctx)
 	if err != nil {
 		return err

@@ -167,24 +167,38 @@ func (t *defaultTier) register(ctx context.Context, ask asker) error {
 	if err != nil {
 		return &LoginError{User: t.cfg.User, Why: err}
 	}
-	var response wire.OpaqueResponse
-	if err := response.UnmarshalBinary(reply.RegisterStart.Response[:]); err != nil {
-		return &LoginError{User: t.cfg.User, Why: channel.ErrServer}
-	}
 	account, err := keys.NewAccount(t.cfg.Random)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
 	defer account.Clear()
-	record, wrapped, err := password.Finish(t.cfg.Random, &response, account, t.cfg.Stretch)
+	record, wrapped, err := t.registered(password, &reply.RegisterStart.Response, account)
 	if err != nil {
-		return &LoginError{User: t.cfg.User, Why: err}
+		return err
 	}
 	return t.create(ctx, ask, account, record, wrapped)
 }
 
+// registered ends the registration of a password: it gives what the server is to keep
+// of it, with the account's keys under it.
+func (t *defaultTier) registered(password *channel.Registration, answer *[64]byte, account *keys.Account) (record [192]byte, wrapped *wire.WrappedAccount, err error) {
+	var response wire.OpaqueResponse
+	if err := response.UnmarshalBinary(answer[:]); err != nil {
+		return record, nil, &LoginError{User: t.cfg.User, Why: channel.ErrServer}
+	}
+	r, wrapped, err := password.Finish(t.cfg.Random, &response, account, t.cfg.Stretch)
+	if err != nil {
+		return record, nil, &LoginError{User: t.cfg.User, Why: err}
+	}
+	b, err := r.MarshalBinary()
+	if err != nil {
+		return record, nil, fmt.Errorf("client: %w", err)
+	}
+	return [192]byte(b), wrapped, nil
+}
+
 // create enters the account in the log.
-func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Account, record *wire.OpaqueRecord, wrapped *wire.WrappedAccount) error {
+func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Account, record [192]byte, wrapped *wire.WrappedAccount) error {
 	realm := t.serverKey().key.Realm
 	device, err := keys.NewDevice(t.cfg.Random, realm, t.cfg.User, account)
 	if err != nil {
@@ -199,13 +213,9 @@ func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Accou
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}
-	b, err := record.MarshalBinary()
-	if err != nil {
-		return fmt.Errorf("client: %w", err)
-	}
 	reply, err := ask(ctx, &wire.Request{
 		Type:           wire.RequestTypeRegisterFinish,
-		RegisterFinish: wire.RegisterFinish{Record: [192]byte(b), Wrapped: *wrapped, Entry: *first.Signed()},
+		RegisterFinish: wire.RegisterFinish{Record: record, Wrapped: *wrapped, Entry: *first.Signed()},
 	})
 	var refused *chat.Refusal
 	if errors.As(err, &refused) && refused.Retry == 0 { // there is no such account for certain

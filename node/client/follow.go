@@ -150,6 +150,13 @@ func logUpdate(u *directory.Update, isNew func(user string) bool) (s profile.Log
 		if stored.Key, err = c.Entry.Body().Account.MarshalBinary(); err != nil {
 			return s, err
 		}
+		switch why := c.Entry.Body().Why; {
+		case c.Own && c.Vouched():
+			was := c.Before.Account()
+			stored.Former = &was
+		case c.Own:
+			stored.Anew = why == wire.EntryWhyCreated || why == wire.EntryWhyReset
+		}
 		if c.Before != nil && (c.Vouched() || isNew(c.Entry.User())) {
 			if stored.Was, err = c.Before.Body().Account.MarshalBinary(); err != nil {
 				return s, err

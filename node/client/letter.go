@@ -50,6 +50,14 @@ func (t *defaultTier) me() (*keys.Device, wire.KeyId) {
 	return t.device, t.account
 }
 
+// meAndFormer gives this device and the ids of our account: the present one, and those
+// that it was rotated from.
+func (t *defaultTier) meAndFormer() (*keys.Device, []wire.KeyId) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.device, append([]wire.KeyId{t.account}, t.former...)
+}
+
 func (t *defaultTier) seal(_ string, key pin, h heading, text string) ([]byte, error) {
 	device, _ := t.me()
 	head := envelope.LetterHeading{Id: h.id, Seq: h.seq, Sent: h.sent, Head: t.log.head()}
@@ -80,8 +88,8 @@ func (t *defaultTier) ready(ctx context.Context, sealed []byte) error {
 // open opens a letter, and compares the head in it with the log as we know it:
 // so two people find out whom a server shows two logs.
 func (t *defaultTier) open(ctx context.Context, _ string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error) {
-	device, account := t.me()
-	l, err := envelope.OpenLetter(device, account, key.(contactPin).Contact, now, oldest, sealed)
+	device, accounts := t.meAndFormer()
+	l, err := envelope.OpenLetter(device, accounts, key.(contactPin).Contact, now, oldest, sealed)
 	if err != nil {
 		return nil, err
 	}

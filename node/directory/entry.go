@@ -100,7 +100,7 @@ func (e *Entry) checkWhy(prev *Entry) Rule {
 			return RuleWhy
 		}
 	case wire.EntryWhyRotated:
-		if body.Account == prev.Body().Account {
+		if body.Account == prev.Body().Account || !slices.Equal(body.Devices, prev.Body().Devices) {
 			return RuleWhy
 		}
 	case wire.EntryWhyReset:

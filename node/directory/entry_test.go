@@ -174,7 +174,11 @@ func TestAttack55(t *testing.T) {
 		{"reset to the same", one, func(s *wire.SignedEntry) { s.Body.Why = wire.EntryWhyReset }, RuleWhy},
 		{"sig_old missing", one, func(s *wire.SignedEntry) {
 			s.Body.Why, s.Body.Account = wire.EntryWhyRotated, next.Public()
+			s.Body.Devices = s.Body.Devices[:1]
 		}, RuleOldSignature},
+		{"rotated, and a device more", one, func(s *wire.SignedEntry) {
+			s.Body.Why, s.Body.Account = wire.EntryWhyRotated, next.Public()
+		}, RuleWhy},
 		{"sig_old at a reset", one, func(s *wire.SignedEntry) {
 			s.Body.Why, s.Body.Account = wire.EntryWhyReset, next.Public()
 			s.SigOld[0] = 1

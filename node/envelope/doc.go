@@ -11,7 +11,7 @@
 //	m, err := envelope.Open(identity, myName, sender, now, envelope.DirectAge, b)
 //
 //	b, err := envelope.SealLetter(random, myDevice, contact, heading, "hello")
-//	m, err := envelope.OpenLetter(myDevice, myAccount, contact, now, envelope.DirectAge, b)
+//	m, err := envelope.OpenLetter(myDevice, myAccounts, contact, now, envelope.DirectAge, b)
 //
 //	gaps, err := window.Accept(m.Header.Seq, m.Header.Id)
 //

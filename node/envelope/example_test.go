@@ -77,7 +77,7 @@ func Example_letter() {
 	if err != nil {
 		panic(err)
 	}
-	m, err := envelope.OpenLetter(bob, account.Id(), shown("Alice", hers, alice), now, envelope.DirectAge, sealed)
+	m, err := envelope.OpenLetter(bob, []wire.KeyId{account.Id()}, shown("Alice", hers, alice), now, envelope.DirectAge, sealed)
 	if err != nil {
 		panic(err)
 	}

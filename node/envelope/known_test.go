@@ -65,7 +65,7 @@ func TestKnownLetter(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m, err := OpenLetter(bob.device, bob.account.Id(), from, testNow, DirectAge, b)
+		m, err := OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, from, testNow, DirectAge, b)
 		if err != nil {
 			t.Fatalf("%s: %v", f.Name, err)
 		}

@@ -80,7 +80,7 @@ func letterTo(t testing.TB, to *Contact, h LetterHeading, text string) []byte {
 
 func openedLetter(b []byte) (*OpenedLetter, error) {
 	bob, alice := writers()["bob"], writers()["alice"]
-	return OpenLetter(bob.device, bob.account.Id(), alice.contact, testNow, DirectAge, b)
+	return OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, alice.contact, testNow, DirectAge, b)
 }
 
 func decodedLetter(t testing.TB, b []byte) *wire.Letter {
@@ -168,7 +168,7 @@ func TestLetterSlots(t *testing.T) {
 	first, second := bob.newDevice("bob"), bob.newDevice("bob")
 	first.Inherit(bob.account)
 	open := func(d *keys.Device, b []byte) error {
-		_, err := OpenLetter(d, bob.account.Id(), writers()["alice"].contact, testNow, DirectAge, b)
+		_, err := OpenLetter(d, []wire.KeyId{bob.account.Id()}, writers()["alice"].contact, testNow, DirectAge, b)
 		return err
 	}
 	for _, test := range []struct {
@@ -200,7 +200,7 @@ func TestAttack32LetterSignedAgainByEve(t *testing.T) {
 	}
 	l.Body.Header.From, l.Body.Header.FromDevice = "eve", eve.device.Id()
 	b := letterBy(t, l, eve.device)
-	if _, err := OpenLetter(bob.device, bob.account.Id(), eve.contact, testNow, DirectAge, b); !errors.Is(err, ErrSealed) {
+	if _, err := OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, eve.contact, testNow, DirectAge, b); !errors.Is(err, ErrSealed) {
 		t.Errorf("as eve: error = %v, want %v: the header is bound to the key", err, ErrSealed)
 	}
 	if _, err := openedLetter(b); !errors.Is(err, ErrSender) {
@@ -221,10 +221,10 @@ func TestAttack34OtherKeysOfLetters(t *testing.T) {
 	alice, bob := writers()["alice"], writers()["bob"]
 	b := letter(t, letterHeading(1), "hello")
 	removed := alice.shown("alice", alice.newDevice("alice"))
-	if _, err := OpenLetter(bob.device, bob.account.Id(), removed, testNow, DirectAge, b); !errors.Is(err, ErrSenderKey) {
+	if _, err := OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, removed, testNow, DirectAge, b); !errors.Is(err, ErrSenderKey) {
 		t.Errorf("the device was removed: error = %v, want %v", err, ErrSenderKey)
 	}
-	if _, err := OpenLetter(bob.device, newAccount().Id(), alice.contact, testNow, DirectAge, b); !errors.Is(err, ErrOldKey) {
+	if _, err := OpenLetter(bob.device, []wire.KeyId{newAccount().Id()}, alice.contact, testNow, DirectAge, b); !errors.Is(err, ErrOldKey) {
 		t.Errorf("I have another account key now: error = %v, want %v", err, ErrOldKey)
 	}
 	l := decodedLetter(t, b)
@@ -333,7 +333,7 @@ func TestAttack37NumbersAndTimesOfLetters(t *testing.T) {
 	} {
 		h := letterHeading(1)
 		h.Sent = time.UnixMilli(test.sent)
-		_, err := OpenLetter(bob.device, bob.account.Id(), alice.contact, testNow, test.oldest, letter(t, h, "x"))
+		_, err := OpenLetter(bob.device, []wire.KeyId{bob.account.Id()}, alice.contact, testNow, test.oldest, letter(t, h, "x"))
 		if !errors.Is(err, test.want) {
 			t.Errorf("%s: error = %v, want %v", name, err, test.want)
 		}

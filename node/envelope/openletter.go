@@ -45,9 +45,9 @@ func decodeLetter(b []byte) (*wire.Letter, error) {
 }
 
 // OpenLetter checks a letter against the keys that the log shows for its sender and opens
-// it. account is the id of my account as the log shows it, now the server's time as this client
-// knows it, and oldest how old the letter may be.
-func OpenLetter(me *keys.Device, account wire.KeyId, sender *Contact, now time.Time, oldest time.Duration, b []byte) (*OpenedLetter, error) {
+// it. accounts are the ids of my account as the log shows it and of those that it was rotated
+// from, now the server's time as this client knows it, and oldest how old the letter may be.
+func OpenLetter(me *keys.Device, accounts []wire.KeyId, sender *Contact, now time.Time, oldest time.Duration, b []byte) (*OpenedLetter, error) {
 	l, err := decodeLetter(b)
 	if err != nil {
 		return nil, err
@@ -56,7 +56,7 @@ func OpenLetter(me *keys.Device, account wire.KeyId, sender *Contact, now time.T
 	switch {
 	case keys.Fold(h.To) != keys.Fold(me.User):
 		return nil, ErrNotForMe
-	case h.ToAccount != account:
+	case !slices.Contains(accounts, h.ToAccount):
 		return nil, ErrOldKey
 	case keys.Fold(h.From) != keys.Fold(sender.name):
 		return nil, ErrSender
@@ -68,7 +68,7 @@ func OpenLetter(me *keys.Device, account wire.KeyId, sender *Contact, now time.T
 	if keys.VerifyEd(labelLetter, device.Sign, l.BodyRaw, &l.Sig) != nil {
 		return nil, ErrSignature
 	}
-	text, err := openLetter(me, account, &l.Body)
+	text, err := openLetter(me, &l.Body)
 	if err != nil {
 		return nil, err
 	}
@@ -85,15 +85,15 @@ func ReopenLetter(me *keys.Device, b []byte) (*OpenedLetter, error) {
 	if err != nil {
 		return nil, err
 	}
-	text, err := openLetter(me, l.Body.Header.ToAccount, &l.Body)
+	text, err := openLetter(me, &l.Body)
 	if err != nil {
 		return nil, err
 	}
 	return &OpenedLetter{Header: l.Body.Header, Text: text}, nil
 }
 
-func openLetter(me *keys.Device, account wire.KeyId, body *wire.LetterBody) (string, error) {
-	slot, sealer := findSlot(me, account, body.Slots)
+func openLetter(me *keys.Device, body *wire.LetterBody) (string, error) {
+	slot, sealer := findSlot(me, body.Header.ToAccount, body.Slots)
 	if slot == nil {
 		return "", ErrNoSlot
 	}

@@ -26,13 +26,14 @@ const (
 	RequestBroken                 // a stream that ended before its request did
 	Published                     // an entry of an account that is in the log
 	Registered                    // an account that its user has made
+	PasswordChanged               // of an account whose keys stay
 	numCounts
 )
 
 var countNames = [numCounts]string{
 	"session begun", "session replaced", "session refused", "session too slow", "bad signal",
 	"envelope stored", "envelope repeated", "envelope pushed", "receipt pushed", "push dropped",
-	"ack failed", "introduced", "request broken", "published", "registered",
+	"ack failed", "introduced", "request broken", "published", "registered", "password changed",
 }
 
 func (c Count) String() string { return countNames[c] }

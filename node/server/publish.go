@@ -34,8 +34,14 @@ func (m *member) answer(s *session, req *wire.Request) *wire.Reply {
 		return m.invite(s)
 	case wire.RequestTypeRegisterStart:
 		return m.registerStart(s, &req.RegisterStart)
-	default:
+	case wire.RequestTypeRegisterFinish:
 		return m.registerFinish(ctx, s, &req.RegisterFinish)
+	case wire.RequestTypePasswordStart:
+		return m.passwordStart(s, &req.PasswordStart)
+	case wire.RequestTypePasswordFinish:
+		return m.passwordFinish(ctx, s, &req.PasswordFinish)
+	default:
+		return m.rotate(ctx, s, &req.Rotate)
 	}
 }
 
@@ -46,6 +52,9 @@ var scopes = map[wire.RequestType][]wire.SessionScope{
 	wire.RequestTypeInvite:         {wire.SessionScopeFull},
 	wire.RequestTypeRegisterStart:  {wire.SessionScopeRegister},
 	wire.RequestTypeRegisterFinish: {wire.SessionScopeRegister},
+	wire.RequestTypePasswordStart:  {wire.SessionScopeFull},
+	wire.RequestTypePasswordFinish: {wire.SessionScopeFull},
+	wire.RequestTypeRotate:         {wire.SessionScopeFull},
 }
 
 // leaves shows a part of the log.
@@ -61,9 +70,9 @@ func (m *member) leaves(ctx context.Context, s *session, req *wire.LeavesRequest
 }
 
 // publish lets the log grow by the next entry of the session's own account, which
-// adds or removes devices. What is created is created by a registration, and only the
-// operator of the server resets an account. Nothing rotates an account's keys by
-// request: the password would go on unlocking the old ones.
+// adds or removes devices. What is created is created by a registration, what is
+// rotated comes with what the password unlocks from then on, and only the operator of
+// the server resets an account.
 func (m *member) publish(ctx context.Context, s *session, req *wire.PublishRequest) *wire.Reply {
 	e := &req.Entry.Body
 	switch {
@@ -71,7 +80,7 @@ func (m *member) publish(ctx context.Context, s *session, req *wire.PublishReque
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
 	case e.Why != wire.EntryWhyDevice:
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
-	case m.scope() == wire.SessionScopeEnrol && !shows(e, m.peer.Device):
+	case m.scope() == wire.SessionScopeEnrol && (!shows(e, m.peer.Device) || m.knowsPassword() != nil):
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
 	}
 	now := s.srv.clock()
@@ -118,7 +127,7 @@ func refusal(err error) *wire.Reply {
 		return chat.Refuse(wire.RefusedCodeConflict, 0)
 	case errors.Is(err, store.ErrTooBig):
 		return chat.Refuse(wire.RefusedCodeTooBig, 0)
-	case errors.Is(err, errSpent):
+	case errors.Is(err, errSpent), errors.Is(err, errPassword):
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
 	}
 	return chat.Refuse(wire.RefusedCodeUnavailable, retryStore)

@@ -42,18 +42,14 @@ func (m *member) registerStart(s *session, req *wire.RegisterStart) *wire.Reply 
 	if wait := m.tier.login.Guess(now, s.conn.PeerAddr(), req.User); wait > 0 {
 		return chat.Refuse(wire.RefusedCodeRateLimited, wait)
 	}
-	response, err := m.tier.registrar.Respond(req.User, &wire.OpaqueRequest{BlindedMessage: req.Request})
+	response, err := m.tier.respond(req.User, req.Request)
 	if err != nil {
 		return chat.Refuse(wire.RefusedCodeMalformed, 0)
-	}
-	b, err := response.MarshalBinary()
-	if err != nil {
-		return chat.Refuse(wire.RefusedCodeUnavailable, retryStore)
 	}
 	m.registration.mu.Lock()
 	defer m.registration.mu.Unlock()
 	m.started = keys.Fold(req.User)
-	return &wire.Reply{Type: wire.ReplyTypeRegisterStart, RegisterStart: wire.RegisterStarted{Response: [64]byte(b)}}
+	return &wire.Reply{Type: wire.ReplyTypeRegisterStart, RegisterStart: wire.RegisterStarted{Response: response}}
 }
 
 // registerFinish makes the account. The invitation is used up, on disk, before

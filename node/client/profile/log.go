@@ -60,6 +60,11 @@ type LogChange struct {
 	Key   []byte // the account's keys
 	// Was are the keys before, if they vouch for Key; else nil.
 	Was []byte
+
+	// Former is the id of the keys before, if they are of the user's own account and vouch
+	// for Key; Anew says that his own account began, or began anew.
+	Former *wire.KeyId
+	Anew   bool
 }
 
 // A LogUpdate is what came of leaves or heads that the caller has verified.
@@ -98,6 +103,9 @@ func (p *Profile) GrowLog(ctx context.Context, u LogUpdate) (changed []string, e
 		}
 		for _, c := range u.Changes {
 			if _, err := w.Exec("INSERT OR REPLACE INTO entry VALUES (?, ?)", c.User, c.Entry); err != nil {
+				return err
+			}
+			if err := followOwn(w, &c); err != nil {
 				return err
 			}
 			is, err := followPeer(w, &c)
@@ -139,6 +147,40 @@ func setLog(w *disk.Writer, u *LogUpdate) error {
 		}
 	}
 	return nil
+}
+
+// followOwn keeps which keys the user's own account was rotated from. Those of an account
+// that began anew are forgotten.
+func followOwn(w *disk.Writer, c *LogChange) error {
+	if c.Former == nil {
+		if c.Anew {
+			_, err := w.Exec("DELETE FROM former")
+			return err
+		}
+		return nil
+	}
+	_, err := w.Exec("INSERT OR IGNORE INTO former VALUES (?)", c.Former[:])
+	return err
+}
+
+// Former gives the ids of the keys that the user's own account was rotated from.
+func (p *Profile) Former(ctx context.Context) (ids []wire.KeyId, err error) {
+	rows, err := p.db.Read.QueryContext(ctx, "SELECT id FROM former")
+	if err != nil {
+		return nil, readError(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id []byte
+		if err := rows.Scan(&id); err != nil {
+			return nil, readError(err)
+		}
+		ids = append(ids, wire.KeyId(id))
+	}
+	if err := rows.Err(); err != nil {
+		return nil, readError(err)
+	}
+	return ids, nil
 }
 
 // followPeer stores the keys that an entry shows for a peer and reports whether they
@@ -209,7 +251,7 @@ func (p *Profile) Entries(ctx context.Context) (entries [][]byte, err error) {
 
 // forgetLog drops all that came of the log but the pinned keys of peers, and evidence.
 func forgetLog(w *disk.Writer) error {
-	_, err := w.Exec("DELETE FROM log; DELETE FROM waiting; DELETE FROM hash; DELETE FROM entry; DELETE FROM history")
+	_, err := w.Exec("DELETE FROM log; DELETE FROM waiting; DELETE FROM hash; DELETE FROM entry; DELETE FROM history; DELETE FROM former")
 	return err
 }
 

@@ -95,5 +95,9 @@ CREATE TABLE evidence (      -- against the server
 	time INTEGER NOT NULL,
 	body BLOB NOT NULL UNIQUE
 );
+`, `
+CREATE TABLE former (        -- ids of the keys that the user's own account was rotated from
+	id BLOB PRIMARY KEY
+) WITHOUT ROWID;
 `},
 }

@@ -42,9 +42,10 @@ type Peer struct {
 	Scope   wire.SessionScope
 	Session [16]byte
 
-	TreeSize   uint64           // of the log as the client knows it
-	DeviceKeys *wire.DeviceKeys // of a login by password, else nil
-	Invitation *wire.Invitation // of a login with one, else nil
+	TreeSize   uint64              // of the log as the client knows it
+	DeviceKeys *wire.DeviceKeys    // of a login by password, else nil
+	Record     *wire.AccountRecord // by which the password was proved, else nil
+	Invitation *wire.Invitation    // of a login with one, else nil
 }
 
 // String shows who it is.

@@ -62,6 +62,7 @@ func (r *Run) checkPassword(now time.Time, p *wire.PasswordProof, peer *Peer) Re
 		return ReasonProof
 	}
 	peer.User, peer.Device, peer.DeviceKeys, peer.Scope = r.account.Record.Name, device, &p.Device, wire.SessionScopeEnrol
+	peer.Record = r.account.Record
 	if _, known := r.account.Devices[device]; known {
 		peer.Scope = wire.SessionScopeFull
 	}

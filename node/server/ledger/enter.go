@@ -26,15 +26,10 @@ type Change struct {
 // ErrTaken, ErrConflict, that of Permit, and those of the store: after
 // store.ErrUnavailable the same change may be tried again.
 func (l *Ledger) Enter(ctx context.Context, now time.Time, c Change) (head wire.TreeHead, err error) {
-	select {
-	case l.growing <- struct{}{}:
-		defer func() { <-l.growing }()
-	case <-ctx.Done():
-		return head, fmt.Errorf("enter: %w: %w", store.ErrUnavailable, ctx.Err())
-	}
-	if err := l.advance(ctx); err != nil { // if an earlier change was entered after all
+	if err := l.begin(ctx); err != nil {
 		return head, err
 	}
+	defer l.end()
 	e, err := directory.Stored(c.Entry)
 	if err != nil {
 		return head, fmt.Errorf("%w: %w", ErrConflict, err)
@@ -63,6 +58,22 @@ func (l *Ledger) Enter(ctx context.Context, now time.Time, c Change) (head wire.
 	err = l.advance(ctx)
 	return l.Head(), err
 }
+
+// begin waits for the place of whoever makes something new, until end.
+func (l *Ledger) begin(ctx context.Context) error {
+	select {
+	case l.growing <- struct{}{}:
+	case <-ctx.Done():
+		return fmt.Errorf("enter: %w: %w", store.ErrUnavailable, ctx.Err())
+	}
+	err := l.advance(ctx) // if an earlier change was entered after all
+	if err != nil {
+		l.end()
+	}
+	return err
+}
+
+func (l *Ledger) end() { <-l.growing }
 
 // check reports whether an entry is the last one of its account already, or
 // whether it may be the next.

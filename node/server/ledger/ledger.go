@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"sotto/node/keys"
 	"sotto/node/store"
@@ -60,6 +61,50 @@ func (l *Ledger) Head() wire.TreeHead {
 	l.mu.RLock()
 	defer l.mu.RUnlock()
 	return l.head
+}
+
+// SetPassword replaces what is kept of an account's password. The log doesn't
+// grow, and what is so already is not done again. permit is asked before
+// anything changes. The errors are ErrConflict, that of permit, and those of the
+// store.
+func (l *Ledger) SetPassword(ctx context.Context, now time.Time, record *wire.AccountRecord, permit func() error) error {
+	if err := l.begin(ctx); err != nil {
+		return err
+	}
+	defer l.end()
+	old := l.Account(record.Name)
+	switch {
+	case old == nil:
+		return fmt.Errorf("%w: there is no account of %s", ErrConflict, record.Name)
+	case old.Record.Record == record.Record && old.Record.Wrapped == record.Wrapped:
+		return nil
+	}
+	if err := permit(); err != nil {
+		return err
+	}
+	put, err := l.user(old, record.Name, record)
+	if err != nil {
+		return err
+	}
+	_, err = l.engine.Do(ctx, store.Op{At: now.UnixMilli(), PutUser: put})
+	// Whatever came of it: what the store has now is what counts.
+	return errors.Join(err, l.refill(context.WithoutCancel(ctx), old))
+}
+
+// refill reads again what the store says of a user.
+func (l *Ledger) refill(ctx context.Context, old *Account) error {
+	u, err := l.engine.User(ctx, old.Name)
+	if err != nil {
+		return fmt.Errorf("user %s: %w", old.Name, err)
+	}
+	next := *old
+	if err := next.fill(&u); err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.accounts[keys.Fold(next.Name)] = &next
+	return nil
 }
 
 // Account returns the account of a name in any case of its letters, or nil.
