@@ -44,6 +44,9 @@ func (f *Follower) Hear(ctx context.Context, head *wire.TreeHead) (*Update, erro
 	if err := verifyAny(f.keys, head); err != nil {
 		return nil, err
 	}
+	if f.tooLate(head) {
+		return nil, ErrHead
+	}
 	for _, known := range f.seen.heads() {
 		if known.Leaves == head.Leaves && known.Root == head.Root {
 			return nil, nil
@@ -69,6 +72,14 @@ func verifyAny(server []wire.ServerKey, head *wire.TreeHead) error {
 		}
 	}
 	return ErrHead
+}
+
+// tooLate reports whether a head is signed by a former key of the server's and has more
+// leaves than the present one has signed. The server signed all with its former key before:
+// whoever has stolen that key could name any number of leaves, and have us wait for them for ever.
+func (f *Follower) tooLate(head *wire.TreeHead) bool {
+	return head.Leaves > f.seen.Head.Leaves &&
+		VerifyHead(&f.keys[0], head) != nil && VerifyHead(&f.keys[0], &f.seen.Head) == nil
 }
 
 // compareKnown compares a signed head with what is known already: heads of the same

@@ -127,6 +127,8 @@ func TestHeadsOfOlderKeys(t *testing.T) {
 	old.enter(t, entries[:3]...)
 	forked.enter(t, entries[3:]...)
 	honest, lie := old.head(t), forked.head(t)
+	forked.enter(t, entries[:2]...)
+	ahead := forked.head(t)
 	before := host.Id()
 	bob := newClient(host, Own{})
 	if err := bob.sync(t, old.upTo(2)); err != nil {
@@ -154,6 +156,10 @@ func TestHeadsOfOlderKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	bob.mustBe(t, now)
+	// What is stolen with an old key doesn't make him wait for leaves that will never be.
+	if err := bob.hear(ahead); !errors.Is(err, ErrHead) || bob.Behind() {
+		t.Errorf("an old key signs a longer log than the new one: error = %v, want ErrHead; behind: %v", err, bob.Behind())
+	}
 	err := bob.hear(lie)
 	fork, ok := errors.AsType[*ForkError](err)
 	if !ok {

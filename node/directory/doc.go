@@ -36,5 +36,6 @@
 // Clients read the whole log. It tells everybody the names of all users, how many devices
 // they have and when that changed. A server that shows a person another log than
 // all others, and keeps every message between him and them from arriving, isn't found
-// out; nobody else watches the log.
+// out; nobody else watches the log. Heads under a former key count against the server,
+// too: whoever has stolen one can go on accusing the server after the key was replaced.
 package directory
