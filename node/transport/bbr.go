@@ -14,6 +14,8 @@ const (
 	fullGrowth      = 1.25 // the path is full when the rate doesn't grow by so much
 	fullRounds      = 3    // in so many rounds
 	probeGrowth     = 1.15 // a probe that found so much more goes on
+	narrowShare     = 0.35 // the path got narrower if with a queue no more than this of the rate arrives
+	narrowRounds    = 3    // in so many rounds
 
 	minRTTDoubt    = time.Second // a minRTT this old is doubted if the rate has halved
 	probeRTTLength = 200 * time.Millisecond
@@ -57,6 +59,7 @@ type bbr struct {
 	recent    float64 // best rate of this round
 	fullRate  float64
 	fullCount int
+	narrow    int  // rounds with a queue that brought little of the rate
 	full      bool // the path was found full once
 
 	probeRate float64 // the bandwidth when cycle 0 began
@@ -168,6 +171,7 @@ func (b *bbr) endRound(ack *ackSample) {
 	if b.network && !b.full {
 		b.checkFull()
 	}
+	b.checkNarrow()
 	if b.network {
 		b.sampled++
 	}
@@ -184,6 +188,20 @@ func (b *bbr) checkFull() {
 	}
 	b.fullCount++
 	b.full = b.fullCount >= fullRounds
+}
+
+// checkNarrow notices that the path has become narrower. The rate that it had would be
+// believed for bandwidthRounds, and these last long: what is in flight for that rate waits
+// before the narrow place, perhaps without a loss that would show it.
+func (b *bbr) checkNarrow() {
+	if !b.network || b.recent > narrowShare*b.bandwidth.max() || !b.restraint.queued(b.minRTT, b.minRTT/2) {
+		b.narrow = 0
+		return
+	}
+	if b.narrow++; b.narrow == narrowRounds {
+		b.bandwidth.reset(b.sampled, b.recent)
+		b.narrow = 0
+	}
 }
 
 func (b *bbr) updatePhase(ack *ackSample, expired bool) {

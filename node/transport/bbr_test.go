@@ -402,6 +402,24 @@ func TestBBRFollowsThePath(t *testing.T) {
 	})
 }
 
+// What was in flight for a wide path stands before a narrow one as a queue, whatever the
+// connection was about to do, and whether or not the queue is long enough for losses.
+func TestBBRDrainsBeforeANarrowPath(t *testing.T) {
+	singleThreaded(t)
+	for _, loss := range []float64{0, 0.01} {
+		for phase := range time.Duration(12) {
+			s := newPathsim(shortPath.losing(loss))
+			f := s.flow(newBBR(basePacket))
+			s.run(3*time.Second + phase*7*ms)
+			s.path.rate = 10e6
+			s.run(1500 * ms)
+			if got := f.r.rtt.smoothed; got > 60*ms {
+				t.Errorf("loss %v, narrow after 3 s and %v: 1.5 s later a round trip takes %v", loss, phase*7*ms, got)
+			}
+		}
+	}
+}
+
 // After a silence of several probe timeouts little may be sent until something
 // comes back.
 func TestBBRPersistent(t *testing.T) {
