@@ -12,6 +12,12 @@ const (
 	maxAckRanges = wire.AckRanges + 1
 	// ackEvery is how many packets may wait for an acknowledgement.
 	ackEvery = 32
+	// ackEveryLossy is how many may on a path that loses packets: it loses
+	// acknowledgements, too, and a burst that takes four of them should not take as much
+	// time as the sender's window lasts. Two gaps within lossySpan packets show
+	// such a path; one gap may be a number that the sender left out.
+	ackEveryLossy = 4
+	lossySpan     = 1024
 	// delayUnit is the unit of the delay in an ACK.
 	delayUnit = 8 * time.Microsecond
 )
@@ -23,6 +29,8 @@ type ackState struct {
 	largestAt instant // when the highest number arrived
 	deadline  instant // an ACK is owed by then; never if none is
 	waiting   int     // packets received since the last ACK that ask for one
+	gapAt     int64   // the number that followed the last gap
+	lossyTill int64   // up to this number the path counts as one that loses packets
 	again     bool    // and another ACK after the next one
 }
 
@@ -41,6 +49,12 @@ func (a *ackState) receive(now instant, number int64, eliciting, ackNow bool, de
 		// A gap that opens or closes is news that a sender wants at once.
 		gap = number != last
 	}
+	if gap {
+		if number-a.gapAt < lossySpan {
+			a.lossyTill = number + lossySpan
+		}
+		a.gapAt = number
+	}
 	if n := len(a.seen); n == 0 || number >= a.seen[n-1].end {
 		a.largestAt = now
 	}
@@ -52,8 +66,12 @@ func (a *ackState) receive(now instant, number int64, eliciting, ackNow bool, de
 		return
 	}
 	a.waiting++
+	every := ackEvery
+	if number < a.lossyTill {
+		every = ackEveryLossy
+	}
 	switch {
-	case ackNow || gap || a.waiting >= ackEvery:
+	case ackNow || gap || a.waiting >= every:
 		a.deadline = now
 	default:
 		a.deadline = earliest(a.deadline, now.add(delay))
