@@ -69,6 +69,9 @@ func (m *member) rotate(ctx context.Context, s *session, req *wire.Rotate) *wire
 	if err != nil || e.Why != wire.EntryWhyRotated || keys.Fold(e.User) != keys.Fold(m.name()) {
 		return chat.Refuse(wire.RefusedCodeConflict, 0)
 	}
+	if wait := s.allowance().publish(now, &s.srv.limits); wait > 0 {
+		return chat.Refuse(wire.RefusedCodeRateLimited, wait)
+	}
 	head, err := m.tier.book.Enter(ctx, now, ledger.Change{Entry: entry, Record: record, Permit: m.knowsPassword})
 	if err != nil {
 		return refusal(err)

@@ -208,6 +208,32 @@ func TestAccountIsRotated(t *testing.T) {
 	}
 }
 
+// An entry is an entry: who logs in again for each makes the log no longer by it.
+func TestRotationsAreFew(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{Publishes: Rate{PerSecond: 1e-6, Burst: 2}})
+	alice := d.person("Alice")
+	v, _ := w.withPassword(alice, alice.device)
+	next := d.draw("Alice").account
+	finish, err := v.newPassword(alice, "Alice", next)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := alice.last.Rotate(alice.account.Signer, next, time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	rotate := &wire.Rotate{Record: finish.Record, Wrapped: finish.Wrapped, Entry: *e.Signed()}
+	if err := v.rotate(rotate); err != nil {
+		t.Fatal(err)
+	}
+	v = w.visit("Alice", d.passwordLogin(alice, alice.device, "Alice"))
+	if e, err = e.Rotate(next.Signer, alice.account, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	rotate.Entry = *e.Signed()
+	refused(t, "one rotation too many", v.rotate(rotate), wire.RefusedCodeRateLimited)
+}
+
 // The answers that a session collects count as guesses: whoever knows a password could
 // try the next one with them.
 func TestPasswordAnswersAreGuesses(t *testing.T) {
