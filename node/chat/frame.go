@@ -42,8 +42,8 @@ type Item interface {
 type Reader struct {
 	r     io.Reader
 	max   int
-	admit func(size int) // see ReadRequest
-	buf   []byte         // the body of the latest frame
+	admit func(size int) error // see ReadRequest
+	buf   []byte               // the body of the latest frame
 }
 
 // NewReader returns a Reader of frames of at most max bytes from r.
@@ -68,7 +68,9 @@ func (r *Reader) Frame() ([]byte, error) {
 		return nil, fmt.Errorf("chat: %w: %d bytes, at most %d are allowed here", ErrFrameTooBig, n, r.max)
 	}
 	if r.admit != nil {
-		r.admit(n)
+		if err := r.admit(n); err != nil {
+			return nil, err
+		}
 	}
 	r.buf = r.buf[:0]
 	for len(r.buf) < n {

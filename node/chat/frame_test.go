@@ -129,7 +129,7 @@ func TestAdmitComesBeforeTheBytes(t *testing.T) {
 	stop := errors.New("stop")
 	var size int
 	stream := io.MultiReader(bytes.NewReader(b[:headerSize]), iotest.ErrReader(stop))
-	if _, err := ReadRequest(stream, func(n int) { size = n }); !errors.Is(err, stop) {
+	if _, err := ReadRequest(stream, func(n int) error { size = n; return nil }); !errors.Is(err, stop) {
 		t.Errorf("error %v, want that of the stream", err)
 	}
 	if want := len(b) - headerSize; size != want {

@@ -94,9 +94,9 @@ func answer(req *wire.Request, reply *wire.Reply) (*wire.Reply, error) {
 
 // ReadRequest reads the one request of a stream that the peer opened. admit is
 // called with the number of its bytes before they are read and any memory is
-// taken for them, and may wait. A *codec.Error says that the request does not
+// taken for them, and may wait, or return an error that is returned then. A *codec.Error says that the request does not
 // decode, ErrFrameTooBig that it is too long; any other error is the stream's.
-func ReadRequest(s io.Reader, admit func(size int)) (*wire.Request, error) {
+func ReadRequest(s io.Reader, admit func(size int) error) (*wire.Request, error) {
 	r := NewReader(s, MaxRequest)
 	r.admit = admit
 	var req wire.Request

@@ -125,6 +125,16 @@ func TestGuestHasNoMailbox(t *testing.T) {
 	w.enter("Alice", 0)
 }
 
+// A guest takes no turn among the large requests, of which few are read at once.
+func TestGuestAsksForNothingLarge(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{LargeRequests: 1})
+	guest := w.visit("a guest", d.invited(t))
+	if code, err := guest.raw([]byte{1, 0, 1}); err != nil || code != wire.RefusedCodeTooBig {
+		t.Errorf("code %v, error %v, want too_big", code, err)
+	}
+	w.enter("Alice", 0).mustSend("Bob", 1, strings.Repeat("x", 100<<10), wire.SendStateQueued)
+}
+
 // The answer to a registration serves to try one password at any later time. So they
 // count as guesses at the name, whoever asks, and by whatever session.
 func TestRegistrationsAreGuesses(t *testing.T) {

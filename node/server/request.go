@@ -18,7 +18,8 @@ const retryStore = time.Second
 
 // A small request is read at once. A large one waits for its turn, so that all
 // sessions together hold no more than Limits.LargeRequests of them, and gets
-// time for its bytes: slowRate is a poor link, and less is no link.
+// time for its bytes: slowRate is a poor link, and less is no link. Visitors have
+// nothing large to ask for, and one invitation could take all turns with them.
 const (
 	smallRequest = 64 << 10 // bytes
 	slowRate     = 4 << 10  // bytes a second
@@ -33,12 +34,18 @@ func (s *session) request(ctx context.Context, st *transport.Stream) {
 		}
 	}()
 	st.SetReadDeadline(time.Now().Add(s.srv.limits.Stall))
-	req, err := chat.ReadRequest(st, func(size int) {
-		if large = size > smallRequest; large {
-			s.srv.large <- struct{}{}
-			patience := time.Duration(size/slowRate) * time.Second
-			st.SetReadDeadline(time.Now().Add(s.srv.limits.Stall + patience))
+	req, err := chat.ReadRequest(st, func(size int) error {
+		switch {
+		case size <= smallRequest:
+			return nil
+		case !s.begun.Load():
+			return chat.ErrFrameTooBig
 		}
+		s.srv.large <- struct{}{}
+		large = true
+		patience := time.Duration(size/slowRate) * time.Second
+		st.SetReadDeadline(time.Now().Add(s.srv.limits.Stall + patience))
+		return nil
 	})
 	var reply *wire.Reply
 	if bad := (*codec.Error)(nil); err == nil {
