@@ -6,7 +6,6 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -28,8 +27,7 @@ const (
 //
 // All that the calls need is laid out once; nothing is allocated per datagram.
 type batched struct {
-	sock  *net.UDPConn
-	raw   syscall.RawConn
+	sock  *descriptor
 	local netip.AddrPort
 	got   Features
 	zones zones
@@ -54,21 +52,31 @@ func newBatched(sock net.PacketConn) PacketIO {
 	if err != nil {
 		return nil
 	}
-	b := &batched{sock: u, raw: raw, local: unmap(addrPort(u.LocalAddr()))}
-	family := 0
-	if err := raw.Control(func(fd uintptr) { family, b.got = prepare(int(fd)) }); err != nil {
+	var family int
+	var got Features
+	if err := raw.Control(func(fd uintptr) { family, got = prepare(int(fd)) }); err != nil {
 		return nil
 	}
-	b.runs.Store(b.got.SendRuns)
+	d, err := newDescriptor(u, maySpareThread())
+	if err != nil {
+		return nil
+	}
+	return makeBatched(d, unmap(addrPort(u.LocalAddr())), family, got)
+}
+
+// makeBatched is the batched of a socket that is set up.
+func makeBatched(d *descriptor, local netip.AddrPort, family int, got Features) *batched {
+	b := &batched{sock: d, local: local, got: got}
+	b.runs.Store(got.SendRuns)
 	b.unevenEnd = brokenEqualTails(kernelRelease())
-	b.read.init(raw, &b.zones)
-	b.write = newWriteBatch(raw, family, &b.zones)
+	b.read.init(d, &b.zones)
+	b.write = newWriteBatch(d, family, &b.zones)
 	return b
 }
 
 func (b *batched) ReadBatch(in []In) (int, error) { return b.read.fill(in) }
 func (b *batched) LocalAddr() netip.AddrPort      { return b.local }
-func (b *batched) Close() error                   { return b.sock.Close() }
+func (b *batched) Close() error                   { return b.sock.close() }
 
 func (b *batched) features() Features {
 	f := b.got
@@ -78,7 +86,7 @@ func (b *batched) features() Features {
 
 func (b *batched) drops() Drops {
 	d := Drops{Refused: b.refused.Load()}
-	b.raw.Control(func(fd uintptr) { d.Overflow = overflow(fd) })
+	b.sock.raw.Control(func(fd uintptr) { d.Overflow = overflow(fd) })
 	return d
 }
 
@@ -154,7 +162,7 @@ func (b *batched) flush() error {
 // well: then the run was not to blame, but the address or the length.
 func (b *batched) sendSingly() error {
 	if b.singles == nil {
-		b.singles = newWriteBatch(b.raw, b.write.family, &b.zones)
+		b.singles = newWriteBatch(b.sock, b.write.family, &b.zones)
 	}
 	s := b.singles
 	defer s.clear()
@@ -177,9 +185,10 @@ func (b *batched) sendSingly() error {
 
 // A readBatch is what recvmmsg needs for maxBatch messages.
 type readBatch struct {
-	raw   syscall.RawConn
+	sock  *descriptor
 	zones *zones
 	step  func(fd uintptr) bool // recv, made once
+	flags int                   // of recvmmsg
 
 	headers  [maxBatch]unix.Mmsghdr
 	iovs     [maxBatch]unix.Iovec
@@ -190,8 +199,11 @@ type readBatch struct {
 	err     error
 }
 
-func (r *readBatch) init(raw syscall.RawConn, z *zones) {
-	r.raw, r.zones, r.step = raw, z, r.recv
+func (r *readBatch) init(d *descriptor, z *zones) {
+	r.sock, r.zones, r.step, r.flags = d, z, r.recv, unix.MSG_DONTWAIT
+	if d.waits {
+		r.flags = unix.MSG_WAITFORONE
+	}
 	for i := range r.headers {
 		h := &r.headers[i].Hdr
 		h.Iov = &r.iovs[i]
@@ -211,7 +223,7 @@ func (r *readBatch) fill(in []In) (int, error) {
 		h.SetControllen(controlRoom)
 	}
 	r.n, r.err = 0, nil
-	err := r.raw.Read(r.step)
+	err := r.sock.read(r.step)
 	for i := range r.iovs[:r.want] {
 		r.iovs[i].Base = nil // the buffers are the caller's again
 	}
@@ -238,7 +250,7 @@ func (r *readBatch) fill(in []In) (int, error) {
 // socket has something.
 func (r *readBatch) recv(fd uintptr) bool {
 	for {
-		n, errno := recvmmsg(fd, r.headers[:r.want])
+		n, errno := recvmmsg(fd, r.headers[:r.want], r.flags)
 		switch {
 		case errno == 0:
 			r.n = n
@@ -255,7 +267,7 @@ func (r *readBatch) recv(fd uintptr) bool {
 
 // A writeBatch is what sendmmsg needs for maxBatch messages.
 type writeBatch struct {
-	raw    syscall.RawConn
+	sock   *descriptor
 	family int
 	zones  *zones
 	step   func(fd uintptr) bool // transmit, made once
@@ -269,8 +281,8 @@ type writeBatch struct {
 	n, at, lost int // messages added, done, and refused by the kernel
 }
 
-func newWriteBatch(raw syscall.RawConn, family int, z *zones) *writeBatch {
-	w := &writeBatch{raw: raw, family: family, zones: z}
+func newWriteBatch(d *descriptor, family int, z *zones) *writeBatch {
+	w := &writeBatch{sock: d, family: family, zones: z}
 	w.step = w.transmit
 	for i := range w.headers {
 		h := &w.headers[i].Hdr
@@ -327,7 +339,7 @@ func (w *writeBatch) clear() {
 
 // send sends until all is done or, with at below n, until a run was refused. The
 // error is that of a closed socket.
-func (w *writeBatch) send() error { return w.raw.Write(w.step) }
+func (w *writeBatch) send() error { return w.sock.write(w.step) }
 
 func (w *writeBatch) transmit(fd uintptr) bool {
 	for w.at < w.n {
@@ -336,7 +348,9 @@ func (w *writeBatch) transmit(fd uintptr) bool {
 		case errno == 0:
 			w.at += n
 		case errno == unix.EAGAIN:
-			return false
+			if !w.sock.full(fd) {
+				return false
+			}
 		case errno == unix.EINTR:
 		case (errno == unix.EIO || errno == unix.EINVAL) && len(w.outs[w.at].Buf) > w.outs[w.at].Seg:
 			return true

@@ -44,7 +44,7 @@ func TestRefusedRunGoesSingly(t *testing.T) {
 	if !FeaturesOf(from).SendRuns {
 		t.Skip("a kernel without runs")
 	}
-	from.raw.Control(func(fd uintptr) {
+	from.sock.raw.Control(func(fd uintptr) {
 		if err := unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_NO_CHECK, 1); err != nil {
 			t.Fatal(err)
 		}
@@ -216,7 +216,7 @@ func benchmarkVariants() []implementation {
 			b := newBatched(sock).(*batched)
 			b.runs.Store(runs && b.got.SendRuns)
 			if !merge {
-				b.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 0) })
+				b.sock.raw.Control(func(fd uintptr) { unix.SetsockoptInt(int(fd), unix.IPPROTO_UDP, unix.UDP_GRO, 0) })
 			}
 			return b
 		}

@@ -21,15 +21,7 @@ func prepare(fd int) (family int, got Features) {
 	got.SendRuns = err == nil
 	got.ReadBuffer = socketBuffer(fd, unix.SO_RCVBUFFORCE, unix.SO_RCVBUF)
 	got.WriteBuffer = socketBuffer(fd, unix.SO_SNDBUFFORCE, unix.SO_SNDBUF)
-
-	// Packets are never cut on the way, and the kernel's idea of the path MTU
-	// doesn't count: we find out by ourselves.
-	err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
-	got.Whole = err == nil
-	if family == unix.AF_INET6 {
-		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
-		got.Whole = got.Whole && err == nil
-	}
+	got.Whole = keepWhole(fd, family)
 	// What routers say about congestion; a socket for both families is asked for both.
 	err = unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_RECVTOS, 1)
 	got.Marks = err == nil
@@ -38,6 +30,16 @@ func prepare(fd int) (family int, got Features) {
 		got.Marks = got.Marks && err == nil
 	}
 	return family, got
+}
+
+// keepWhole sees to it that packets are never cut on the way, and that the kernel's idea
+// of the path MTU doesn't count: we find out by ourselves.
+func keepWhole(fd, family int) bool {
+	err := unix.SetsockoptInt(fd, unix.IPPROTO_IP, unix.IP_MTU_DISCOVER, unix.IP_PMTUDISC_PROBE)
+	if err == nil && family == unix.AF_INET6 {
+		err = unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_MTU_DISCOVER, unix.IPV6_PMTUDISC_PROBE)
+	}
+	return err == nil
 }
 
 // socketBuffer asks for socketBufferSize, as root beyond the system's limit and
@@ -105,8 +107,8 @@ func overflow(fd uintptr) uint64 {
 	return uint64(info[drops])
 }
 
-func recvmmsg(fd uintptr, headers []unix.Mmsghdr) (int, unix.Errno) {
-	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), unix.MSG_DONTWAIT, 0, 0)
+func recvmmsg(fd uintptr, headers []unix.Mmsghdr, flags int) (int, unix.Errno) {
+	n, _, errno := unix.Syscall6(unix.SYS_RECVMMSG, fd, uintptr(unsafe.Pointer(&headers[0])), uintptr(len(headers)), uintptr(flags), 0, 0)
 	return int(n), errno
 }
 

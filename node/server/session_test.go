@@ -3,7 +3,10 @@ package server
 import (
 	"errors"
 	"maps"
+	"net"
+	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -167,15 +170,35 @@ func TestKilledServerKeepsWhatItPromised(t *testing.T) {
 // the key of RESETs outlives the process, so nobody waits for a timeout.
 func TestRestartResetsOldConns(t *testing.T) {
 	w := newWorld(t, Limits{})
+	w.halt()
+	sock := new(muteSock)
+	w.dress = func(s net.PacketConn) net.PacketConn {
+		sock.UDPConn = s.(*net.UDPConn)
+		return sock
+	}
+	w.start()
 	alice := w.enter("Alice", 0)
-	w.sock.Close() // nothing leaves any more: a killed process says no goodbye
-	w.stop()
-	<-w.done
+	sock.mute.Store(true) // a killed process says no goodbye
+	w.halt()
+	w.dress = nil
 	w.start()
 	if _, err := alice.ask(&wire.Request{Type: wire.RequestTypeList}); !errors.Is(err, transport.ErrReset) {
 		t.Errorf("a request on the old conn: %v, want %v", err, transport.ErrReset)
 	}
 	w.enter("Alice", 0)
+}
+
+// A muteSock sends until it is mute.
+type muteSock struct {
+	*net.UDPConn
+	mute atomic.Bool
+}
+
+func (m *muteSock) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if m.mute.Load() {
+		return len(b), nil
+	}
+	return m.UDPConn.WriteToUDPAddrPort(b, to)
 }
 
 func TestSecondLoginReplacesTheFirst(t *testing.T) {

@@ -69,11 +69,11 @@ type world struct {
 	limits Limits
 	ahead  atomic.Int64 // how much the server's clock is ahead
 
-	srv  *Server
-	sock net.PacketConn
-	addr netip.AddrPort
-	stop context.CancelFunc
-	done chan error
+	srv   *Server
+	dress func(net.PacketConn) net.PacketConn // what stands before the socket, may be nil
+	addr  netip.AddrPort
+	stop  context.CancelFunc
+	done  chan error
 }
 
 // A tierOf is what a world needs to know of its tier.
@@ -147,7 +147,9 @@ func (w *world) start() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.sock = sock
+	if w.dress != nil {
+		sock = w.dress(sock)
+	}
 	cfg := Config{
 		Engine: w.store,
 		Socket: sock,

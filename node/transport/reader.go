@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 
 	"sotto/node/internet"
 	"sotto/wire"
@@ -19,6 +20,7 @@ type reader struct {
 	io  internet.PacketIO
 
 	locked *Conn        // whose lock is held, between the packets of one read; or nil
+	woke   bool         // somebody who waited for what was read
 	packet wire.Packet  // the packet being read
 	seg    wire.Segment // its segment, in a handshake packet
 	greeter
@@ -73,6 +75,12 @@ func (r *reader) read() {
 			touched[i] = nil
 		}
 		touched = touched[:0]
+		if r.woke {
+			// Those who were woken go on here and now, and no other thread has to be
+			// woken for them.
+			r.woke = false
+			runtime.Gosched()
+		}
 	}
 }
 
@@ -128,7 +136,7 @@ func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b 
 func (r *reader) release() {
 	if c := r.locked; c != nil {
 		r.locked = nil
-		c.st.streams.tell()
+		r.woke = c.st.streams.tell() || r.woke
 		c.mu.Unlock()
 	}
 }

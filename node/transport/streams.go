@@ -123,13 +123,15 @@ func (t *streamTable) hasNews(s *Stream) {
 }
 
 // tell wakes those who wait for what came. It is called after a whole run of packets:
-// who is woken wants the connection's lock.
-func (t *streamTable) tell() {
+// who is woken wants the connection's lock. It reports whether there is anybody.
+func (t *streamTable) tell() bool {
+	woken := len(t.news) > 0
 	for i, s := range t.news {
 		s.news, t.news[i] = false, nil
 		notify(s.readWake)
 	}
 	t.news = t.news[:0]
+	return woken
 }
 
 // retire forgets a stream that is over in both directions, and lets the peer open
