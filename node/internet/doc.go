@@ -16,6 +16,9 @@
 // (IP_PMTUDISC_PROBE). Elsewhere, and over simulated sockets, they go one at a time.
 // FeaturesOf says what there is.
 //
+// Apart has the kernel put packets of strangers into a queue of their own, so that a flood
+// of them can't fill or delay that of the others.
+//
 // It knows nothing of order, loss, connections or keys, and reads no clock. It
 // doesn't report ECN, and outside Linux it leaves it to the system whether large
 // datagrams are cut.

@@ -14,10 +14,11 @@ import (
 )
 
 // An Endpoint is one UDP address with any number of connections on it, dialled
-// and accepted. It owns a goroutine for each socket, which reads it, one timer, and
-// for the time that a stranger's handshake message takes a worker.
+// and accepted. If it accepts any, strangers have a socket of their own where the
+// system allows that. It owns a goroutine for each socket, which reads it, one timer,
+// and for the time that a stranger's handshake message takes a worker.
 type Endpoint struct {
-	readers []*reader // one for each socket; never changes
+	readers []*reader // one for each socket, the one for strangers at the end; never changes
 	cfg     Config
 	clock   clock
 	wheel   wheel
@@ -29,6 +30,7 @@ type Endpoint struct {
 	resets  map[[16]byte]*Conn // by the tag that the peer's RESET would carry
 
 	trace     *trace // nil if nobody wants one
+	tokens    tokenSecrets
 	strangers strangers
 	workers   workers
 	accept    chan *Conn
@@ -68,8 +70,18 @@ func NewEndpoint(sock net.PacketConn, cfg Config) (*Endpoint, error) {
 	e.strangers.init(e)
 	e.workers.limit = cfg.Workers
 	e.memory.limit = cfg.Memory
-	for _, s := range append([]net.PacketConn{sock}, cfg.Sockets...) {
-		e.readers = append(e.readers, newReader(e, internet.NewPacketIO(s)))
+	e.tokens.random = cfg.Random
+	socks := append([]net.PacketConn{sock}, cfg.Sockets...)
+	var strangers internet.PacketIO
+	if cfg.Responder != nil {
+		strangers = internet.Apart(socks)
+	}
+	for _, s := range socks {
+		io := internet.NewPacketIO(s)
+		e.readers = append(e.readers, newReader(e, io, io, readBatch, internet.BufferSize))
+	}
+	if strangers != nil {
+		e.readers = append(e.readers, newReader(e, strangers, e.readers[0].io, strangersBatch, strangersRoom))
 	}
 	for _, r := range e.readers {
 		e.wg.Add(1)

@@ -13,13 +13,16 @@ import (
 )
 
 // repliesHeld is how many answers to strangers leave at a time.
-const repliesHeld = 32
+const repliesHeld = 64
 
 // A greeter is what a reader needs to answer strangers without keeping anything
 // of them.
 type greeter struct {
 	check  *internet.Checker
 	mint   *tokenMint
+	claim  claim
+	token  [tokenSize]byte
+	said   wire.Segment              // in the answer
 	out    [repliesHeld]internet.Out // answers to this batch, not sent yet
 	bufs   [repliesHeld][basePacket]byte
 	held   int
@@ -28,7 +31,7 @@ type greeter struct {
 }
 
 func (g *greeter) init(e *Endpoint) {
-	g.check, g.mint = internet.NewChecker(), newTokenMint(e.cfg.Random)
+	g.check, g.mint = internet.NewChecker(), newTokenMint(&e.tokens)
 	g.resets.seed = maphash.MakeSeed()
 }
 
@@ -66,12 +69,12 @@ func (r *reader) handshake(now instant, from netip.AddrPort, b []byte, p *wire.P
 	if len(p.Hello.Token) == 0 {
 		return r.first(now, from, b, p, k)
 	}
-	c := claim{from: from, initiator: p.Hello.Source, responder: p.Destination}
-	if !r.mint.check(r.end.clock.wall(now), p.Hello.Token, &c) {
+	r.claim = claim{from: from, initiator: p.Hello.Source, responder: p.Destination}
+	if !r.mint.check(r.end.clock.wall(now), p.Hello.Token, &r.claim) {
 		count.badToken.Add(1)
 		return nil
 	}
-	return r.end.strangers.admit(r.io, now, from, b, p, k, c.first, true)
+	return r.end.strangers.admit(r.by, now, from, b, p, k, r.claim.first, true)
 }
 
 // zeros is as long as padding can get.
@@ -99,7 +102,7 @@ func (r *reader) first(now instant, from netip.AddrPort, b []byte, p *wire.Packe
 	case Retry:
 		r.retry(now, from, len(b), p, sha256.Sum256(k.Bytes), message)
 	case Proceed:
-		return r.end.strangers.admit(r.io, now, from, b, p, k, sha256.Sum256(k.Bytes), false)
+		return r.end.strangers.admit(r.by, now, from, b, p, k, sha256.Sum256(k.Bytes), false)
 	default:
 		count.unwanted.Add(1)
 	}
@@ -112,16 +115,18 @@ func (r *reader) retry(now instant, from netip.AddrPort, size int, p *wire.Packe
 	if err != nil {
 		return
 	}
-	token, err := r.mint.issue(r.end.clock.wall(now), claim{from: from, initiator: p.Hello.Source, responder: id, first: first})
+	r.claim = claim{from: from, initiator: p.Hello.Source, responder: id, first: first}
+	token, err := r.mint.issue(r.token[:0], r.end.clock.wall(now), &r.claim)
 	if err != nil {
 		return
 	}
-	m := wire.Segment{Type: wire.SegmentTypeKex}
+	m := &r.said
+	m.Type = wire.SegmentTypeKex
 	m.Kex = wire.KexSegment{Step: 1, Total: uint16(len(message)), Bytes: message}
 	buf := r.bufs[r.held][:]
 	n := appendHandshake(buf, r.check, wire.Packet{
 		Type: wire.PacketTypeRetry, Destination: p.Hello.Source, Hello: wire.Origin{Source: id, Token: token},
-	}, &m)
+	}, m)
 	if n == 0 || n > size {
 		r.end.count.full.Add(1) // the responder's message is too long for a RETRY
 		return

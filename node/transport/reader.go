@@ -10,14 +10,22 @@ import (
 	"sotto/wire"
 )
 
-// readBatch is how many datagrams, or runs of them, are read at a time.
-const readBatch = 16
+const (
+	// readBatch is how many datagrams, or runs of them, are read at a time.
+	readBatch = 16
+	// strangersBatch is how many packets of strangers are read at a time, and
+	// strangersRoom how long they may be: a HELLO fits into every packet.
+	strangersBatch = repliesHeld
+	strangersRoom  = 2048
+)
 
 // A reader reads one socket. What it has besides the endpoint is its own, and
 // needs no lock.
 type reader struct {
 	end *Endpoint
 	io  internet.PacketIO
+	by  internet.PacketIO // by which the connections send that are heard here
+	in  []internet.In
 
 	locked *Conn        // whose lock is held, between the packets of one read; or nil
 	woke   bool         // somebody who waited for what was read
@@ -26,21 +34,24 @@ type reader struct {
 	greeter
 }
 
-func newReader(e *Endpoint, io internet.PacketIO) *reader {
-	r := &reader{end: e, io: io}
+// newReader makes a reader of so many datagrams, or runs of them, at a time.
+func newReader(e *Endpoint, io, by internet.PacketIO, batch, room int) *reader {
+	r := &reader{end: e, io: io, by: by, in: make([]internet.In, batch)}
+	for i := range r.in {
+		r.in[i].Buf = make([]byte, room)
+	}
 	r.greeter.init(e)
 	return r
 }
 
+// ofStrangers reports whether the socket is that of strangers alone.
+func (r *reader) ofStrangers() bool { return r.io != r.by }
+
 // read is the reader: take a batch, give each packet to its connection, then let
 // the connections say what they have to say.
 func (r *reader) read() {
-	e := r.end
+	e, in := r.end, r.in
 	defer e.wg.Done()
-	in := make([]internet.In, readBatch)
-	for i := range in {
-		in[i].Buf = make([]byte, internet.BufferSize)
-	}
 	var touched []*Conn
 	failures := 0
 	for {
@@ -75,9 +86,9 @@ func (r *reader) read() {
 			touched[i] = nil
 		}
 		touched = touched[:0]
-		if r.woke {
+		if r.woke || r.ofStrangers() {
 			// Those who were woken go on here and now, and no other thread has to be
-			// woken for them.
+			// woken for them. Strangers come last: whoever else can run does so first.
 			r.woke = false
 			runtime.Gosched()
 		}
@@ -121,7 +132,7 @@ func (r *reader) sealed(now instant, from netip.AddrPort, mark internet.Mark, b 
 		c.mu.Lock()
 		r.locked = c
 	}
-	c.io = r.io
+	c.io = r.by
 	if !c.st.receive(now, from, mark, b, p) {
 		if c.st.phase < phaseClosing {
 			return nil

@@ -352,17 +352,17 @@ func TestAttack09SpoofedFlood(t *testing.T) {
 // "cookie from another address, port, cid: drop" and "cookie with one bit flipped,
 // truncated, of the previous key after two rotations: drop before any asymmetric op"
 func TestAttack10And11ForeignAndBrokenTokens(t *testing.T) {
-	random := rand.NewChaCha8([32]byte{1})
-	mint := newTokenMint(random)
+	secrets := &tokenSecrets{random: rand.NewChaCha8([32]byte{1})}
+	mint, other := newTokenMint(secrets), newTokenMint(secrets) // of two readers
 	now := time.Unix(1_800_000_000, 0)
 	good := claim{from: eveAt, initiator: 1, responder: 2, first: [32]byte{3}}
-	token, err := mint.issue(now, good)
+	token, err := mint.issue(nil, now, &good)
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func(at time.Time, c claim, token []byte) bool {
 		c.first = [32]byte{}
-		return mint.check(at, token, &c) && c.first == good.first
+		return other.check(at, token, &c) && c.first == good.first
 	}
 	if !check(now, good, token) || !check(now.Add(tokenLife), good, token) {
 		t.Fatal("a good token is refused")
@@ -397,12 +397,12 @@ func TestAttack10And11ForeignAndBrokenTokens(t *testing.T) {
 	}
 	// One rotation is survived, two are not, even if the token's time were right.
 	late := now.Add(tokenRotation - time.Second)
-	young, _ := mint.issue(late, good)
+	young, _ := mint.issue(nil, late, &good)
 	if !check(now.Add(tokenRotation+time.Second), good, young) {
 		t.Error("the token didn't survive one rotation")
 	}
-	mint.rotate(now.Add(2 * tokenRotation))
-	mint.rotate(now.Add(3 * tokenRotation))
+	mint.ready(now.Add(2 * tokenRotation))
+	mint.ready(now.Add(3 * tokenRotation))
 	if check(late, good, young) {
 		t.Error("the token survived two rotations")
 	}

@@ -6,6 +6,8 @@ import (
 	"hash"
 	"io"
 	"net/netip"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"sotto/node/internet"
@@ -19,36 +21,70 @@ const (
 	tokenSize  = 8 + 32 + 16
 )
 
-// A tokenMint makes and checks the tokens of RETRY packets. It has two secrets,
-// the present one and the one before, and remembers nothing else. Only the
-// reader uses it.
-type tokenMint struct {
-	random  io.Reader
-	secrets [2]hash.Hash // the present one first
-	since   time.Time    // when the present one was made
-	input   wire.TokenInput
-	buf     []byte
+// tokenSecrets are the secrets of an endpoint's tokens, for all its readers: one may get a token back
+// that another has issued.
+type tokenSecrets struct {
+	random io.Reader
+	pair   atomic.Pointer[secretPair]
+	mu     sync.Mutex // held by who makes the next pair
 }
 
-func newTokenMint(random io.Reader) *tokenMint {
-	return &tokenMint{random: random, input: wire.TokenInput{Label: []byte(labelToken)}}
+// A secretPair is the present secret and the one before, if that is any good still.
+type secretPair struct {
+	keys  [][32]byte // the present one first
+	since time.Time  // when that was made
 }
 
-// rotate makes a new secret when the present one is two minutes old.
-func (t *tokenMint) rotate(now time.Time) error {
-	if t.secrets[0] != nil && now.Sub(t.since) < tokenRotation {
-		return nil
+// at is the pair for a time: there is a new secret when the present one is two
+// minutes old.
+func (t *tokenSecrets) at(now time.Time) (*secretPair, error) {
+	if p := t.pair.Load(); p != nil && now.Sub(p.since) < tokenRotation {
+		return p, nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	old := t.pair.Load()
+	if old != nil && now.Sub(old.since) < tokenRotation {
+		return old, nil
 	}
 	var key [32]byte
 	if _, err := io.ReadFull(t.random, key[:]); err != nil {
-		return fmt.Errorf("transport: secret for tokens: %w", err)
+		return nil, fmt.Errorf("transport: secret for tokens: %w", err)
 	}
-	stale := t.secrets[0] == nil || now.Sub(t.since) >= 2*tokenRotation
-	t.secrets[1], t.secrets[0] = t.secrets[0], internet.NewMAC(key)
-	if stale {
-		t.secrets[1] = nil // it would have been replaced, had anybody asked
+	p := &secretPair{keys: [][32]byte{key}, since: now}
+	if old != nil && now.Sub(old.since) < 2*tokenRotation {
+		// Older ones would have been replaced, had anybody asked.
+		p.keys = append(p.keys, old.keys[0])
 	}
-	t.since = now
+	t.pair.Store(p)
+	return p, nil
+}
+
+// A tokenMint makes and checks the tokens of RETRY packets. It remembers nothing of them.
+// Each reader has one.
+type tokenMint struct {
+	secrets *tokenSecrets
+	pair    *secretPair // of which macs are
+	macs    []hash.Hash
+	input   wire.TokenInput
+	token   wire.RetryToken
+	buf     []byte
+}
+
+func newTokenMint(secrets *tokenSecrets) *tokenMint {
+	return &tokenMint{secrets: secrets, input: wire.TokenInput{Label: []byte(labelToken)}}
+}
+
+// ready sees to it that macs are those of a time.
+func (t *tokenMint) ready(now time.Time) error {
+	pair, err := t.secrets.at(now)
+	if err != nil || pair == t.pair {
+		return err
+	}
+	t.pair, t.macs = pair, t.macs[:0]
+	for _, key := range pair.keys {
+		t.macs = append(t.macs, internet.NewMAC(key))
+	}
 	return nil
 }
 
@@ -59,21 +95,22 @@ type claim struct {
 	first                [32]byte
 }
 
-// issue makes a token.
-func (t *tokenMint) issue(now time.Time, c claim) ([]byte, error) {
-	if err := t.rotate(now); err != nil {
+// issue appends a token to b.
+func (t *tokenMint) issue(b []byte, now time.Time, c *claim) ([]byte, error) {
+	if err := t.ready(now); err != nil {
 		return nil, err
 	}
-	m := wire.RetryToken{IssuedMs: uint64(now.UnixMilli()), First: c.first}
-	t.mac(t.secrets[0], m.IssuedMs, c, m.Mac[:0])
-	return m.MarshalBinary()
+	m := &t.token
+	m.IssuedMs, m.First = uint64(now.UnixMilli()), c.first
+	t.mac(t.macs[0], m.IssuedMs, c, m.Mac[:0])
+	return m.AppendBinary(b)
 }
 
 // check reports whether a token was issued for this address and these connection
 // IDs, not long ago, and sets c.first to what it was issued for.
 func (t *tokenMint) check(now time.Time, token []byte, c *claim) bool {
-	var m wire.RetryToken
-	if len(token) != tokenSize || m.UnmarshalBinary(token) != nil || t.rotate(now) != nil {
+	m := &t.token
+	if len(token) != tokenSize || m.UnmarshalBinary(token) != nil || t.ready(now) != nil {
 		return false
 	}
 	age := now.UnixMilli() - int64(m.IssuedMs)
@@ -81,12 +118,9 @@ func (t *tokenMint) check(now time.Time, token []byte, c *claim) bool {
 		return false
 	}
 	c.first = m.First
-	for _, secret := range t.secrets {
-		if secret == nil {
-			continue
-		}
+	for _, secret := range t.macs {
 		var mac [16]byte
-		t.mac(secret, m.IssuedMs, *c, mac[:0])
+		t.mac(secret, m.IssuedMs, c, mac[:0])
 		if subtle.ConstantTimeCompare(mac[:], m.Mac[:]) == 1 {
 			return true
 		}
@@ -94,7 +128,7 @@ func (t *tokenMint) check(now time.Time, token []byte, c *claim) bool {
 	return false
 }
 
-func (t *tokenMint) mac(secret hash.Hash, issued uint64, c claim, sum []byte) {
+func (t *tokenMint) mac(secret hash.Hash, issued uint64, c *claim, sum []byte) {
 	t.input.IssuedMs = issued
 	t.input.Address = c.from.Addr().As16()
 	t.input.Port = c.from.Port()
