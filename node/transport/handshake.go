@@ -22,12 +22,16 @@ const (
 )
 
 // firstTries is how long to wait after each transmission of the first flight: 8
-// seconds in all, and many small tries, so that a path which loses half of what
-// it carries still gets through.
+// seconds in all. The second and third soon follow the first, for a server in trouble may
+// have dropped it; and then many small tries, so that a path which loses half of what it
+// carries still gets through.
 var firstTries = [...]time.Duration{
-	250 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
+	120 * time.Millisecond, 130 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
 	time.Second, time.Second, time.Second, time.Second, time.Second, time.Second,
 }
+
+// laterTry is the least wait after a later flight, whose sender is known to be heard.
+const laterTry = 250 * time.Millisecond
 
 // A kexMessage is a whole handshake message as it came in.
 type kexMessage struct {
@@ -157,6 +161,9 @@ func (h *handshake) packet(now instant, buf []byte, local, peer uint64, check *i
 func (h *handshake) transmitted(now instant) {
 	h.offset, h.sentAt = -1, now
 	wait := firstTries[min(h.tries, len(firstTries)-1)]
+	if h.step > 0 {
+		wait = max(wait, laterTry)
+	}
 	if h.rtt > 0 {
 		wait = min(max(3*h.rtt, 200*time.Millisecond)<<min(h.tries, 5), 3*time.Second)
 	}
