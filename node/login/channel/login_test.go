@@ -40,6 +40,7 @@ func TestLogin(t *testing.T) {
 			case wire.LoginKindPassword:
 				device := c.Device().Public()
 				want.Device, want.DeviceKeys, want.Scope = c.Device().Id(), peer.DeviceKeys, wire.SessionScopeEnrol
+				want.Record = w.users["alice"].Record
 				if *peer.DeviceKeys != device {
 					t.Error("another device is to be enrolled")
 				}
