@@ -89,6 +89,31 @@ func TestAttack09FloodOfFirstMessagesSignsOncePerSlot(t *testing.T) {
 	}
 }
 
+// What nobody has worked for makes nobody else work more.
+func TestFloodOfNoSolutionsCostsOthersNothing(t *testing.T) {
+	w := newWorld(t)
+	wrong := w.b3(w.byDevice("Alice", "Alice"))
+	wrong[len(wrong)/2]++ // in ct1 or e_pk, to which the solutions are bound
+	b1, err := w.byDevice("Alice", "Alice").First()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from := testFrom
+	for range 3000 {
+		from = netip.AddrPortFrom(from.Addr().Next(), from.Port())
+		for _, msg := range [][]byte{wrong, {43}} {
+			if _, _, err := w.server.Begin(w.now, from, testConn).Next(w.now, msg); err == nil {
+				t.Fatal("a message without a solution was answered")
+			}
+		}
+	}
+	_, msg := w.server.First(w.now, netip.MustParseAddrPort("203.0.113.9:1"), b1)
+	var b2 wire.B2
+	if mustDecode(t, msg, &b2); b2.Body.K != 1 {
+		t.Errorf("everybody is asked for %d solutions, want 1", b2.Body.K)
+	}
+}
+
 // X not solving, or with the bind of another connection or other keys; of 31 and 33 bytes.
 func TestAttack12WrongSolutions(t *testing.T) {
 	w := newWorld(t)

@@ -108,7 +108,6 @@ func (r *Run) clear() {
 // before the dear ones and nothing depends on the user before all that doesn't.
 func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 	s := r.server
-	s.demand.Arrived(now)
 	var b3 wire.B3
 	if b3.UnmarshalBinary(msg) != nil {
 		return nil, r.drop(now, ReasonB3)
@@ -135,6 +134,7 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 	if !s.used.fresh(now, p.Bind()) {
 		return nil, r.drop(now, ReasonB3Replayed)
 	}
+	s.demand.Solved(now)
 	if k := s.demand.K(now, r.from.Addr()); c1.K < k {
 		return r.askMore(now, k)
 	}

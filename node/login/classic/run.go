@@ -94,7 +94,6 @@ func (r *Run) clear() {
 // that doesn't.
 func (r *Run) takeM3(now time.Time, msg []byte) ([]byte, error) {
 	s := r.server
-	s.demand.Arrived(now)
 	var m3 wire.M3
 	if !openSealed(s.cfg.Identity, labelM3, msg, &m3) || keys.CheckName(m3.User) != nil {
 		return nil, r.refuse(now, ReasonM3Sealed)
@@ -120,6 +119,7 @@ func (r *Run) takeM3(now time.Time, msg []byte) ([]byte, error) {
 	if why, ok := s.mark(now, &mark, expires, ReasonM3Replayed); !ok {
 		return nil, r.refuse(now, why)
 	}
+	s.demand.Solved(now)
 	if k := s.demand.UserK(now, r.from.Addr(), m3.User); c1.K < k {
 		return r.askMore(now, k)
 	}

@@ -121,7 +121,7 @@ func TestDemand(t *testing.T) {
 	is("40 failures", d.K(testNow, other.Next()), 2)
 	is("40 failures elsewhere", d.K(testNow, from), 1)
 	for range 2000 {
-		d.Arrived(testNow)
+		d.Solved(testNow)
 	}
 	is("load", d.K(testNow, from), 8)
 	is("load, a minute later", d.K(testNow.Add(time.Minute), from), 1)

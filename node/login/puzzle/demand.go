@@ -51,8 +51,9 @@ func NewDemand(base uint8) (*Demand, error) {
 	}, nil
 }
 
-// Arrived counts a message that claims to have solved a puzzle.
-func (d *Demand) Arrived(now time.Time) { d.load.add(now, "", 1) }
+// Solved counts a puzzle that was solved. What only claims to be a solution doesn't count: who
+// sends such things isn't stopped by harder puzzles, and everybody else would have to solve them.
+func (d *Demand) Solved(now time.Time) { d.load.add(now, "", 1) }
 
 // Failed counts a failure of a network.
 func (d *Demand) Failed(now time.Time, from netip.Addr) { d.networks.add(now, network(from), 1) }
