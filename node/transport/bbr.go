@@ -17,7 +17,9 @@ const (
 	narrowShare     = 0.35 // the path got narrower if with a queue no more than this of the rate arrives
 	narrowRounds    = 3    // in so many rounds
 
-	minRTTDoubt    = time.Second // a minRTT this old is doubted if the rate has halved
+	minRTTDoubt    = time.Second     // a minRTT this old is doubted if the rate has halved
+	drainAfter     = 4 * time.Second // a queue has stood for too long if minRTT is so old
+	drainRounds    = 4               // for so many round trips at most
 	probeRTTLength = 200 * time.Millisecond
 	probeRTTShare  = 0.5 // of what the path holds stays in flight meanwhile
 	leastPackets   = 4   // the smallest window
@@ -237,7 +239,13 @@ func (b *bbr) updateCycle(ack *ackSample) {
 			b.enterCycle(ack.now, b.cycle)
 		}
 	case gain < 1:
-		over = over || before <= b.holds(1)
+		// A queue that has stood for long is drained to the end: where acknowledgements come
+		// in clumps the rate looks higher than it is, and a round trip is not enough.
+		rounds := time.Duration(1)
+		if ack.now.sub(b.minRTTAt) > drainAfter {
+			rounds = drainRounds
+		}
+		over = before <= b.holds(1) || ack.now.sub(b.cycleAt) > rounds*b.minRTT
 	}
 	if over {
 		b.enterCycle(ack.now, (b.cycle+1)%len(cycleGains))
