@@ -78,6 +78,20 @@ func TestGoodput(t *testing.T) {
 	}
 }
 
+// A sender on a long path doubles its rate each round trip. Credit must keep ahead of it:
+// what is sent in a round trip is as much as was ever read.
+func TestCreditKeepsAhead(t *testing.T) {
+	const rate = 12_500_000
+	link := simnet.Link{Delay: 50 * time.Millisecond, Rate: rate, Queue: rate / 20}
+	simulate(t, 1, link, func(t *testing.T, w *world) {
+		got := flood(t, w, 2*time.Second) / rate
+		t.Logf("%.1f%% of the path's rate", 100*got)
+		if got < 0.57 {
+			t.Errorf("%.1f%% of the path's rate, want 57%%", 100*got)
+		}
+	})
+}
+
 // "64 B request and response at 20 ms and 5% loss each way: p99 at most 50 ms, p999 at
 // most 100 ms." A lost message of a chat has nothing behind it that would show the
 // loss; what counts is the probe timeout.

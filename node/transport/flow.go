@@ -2,14 +2,19 @@ package transport
 
 import "time"
 
-// windowRounds is how many round trips half a window must last. One is for the
-// credit to come back, and three for a packet that gets lost again and again: until
-// it is there nothing behind it is read, and at 5% loss a window for two round
-// trips stood still twice a second.
-const windowRounds = 4
+// windowRounds is how many round trips a quarter of a window must last, after which credit
+// is renewed. A window has to bridge one for the credit to come back, and three for a packet
+// that gets lost again and again: until it is there nothing behind it is read, and at 5% loss
+// a window for four round trips stood still twice a second.
+const windowRounds = 2
+
+// windowGrowth is how many times larger a window becomes at most. A sender that begins
+// sends twice as much in each round trip, and has sent twice what was read when the credit
+// arrives: with windows that only double it stood still on a long path.
+const windowGrowth = 4
 
 // A receiveWindow is credit that we grant: for one stream, or for the sum of all.
-// It doubles, up to a maximum, while half of it doesn't last, so that memory is
+// It grows, up to a maximum, while a quarter of it doesn't last, so that memory is
 // granted where there is speed to gain.
 type receiveWindow struct {
 	limit   int64 // what the peer was or will be told
@@ -24,13 +29,18 @@ func newReceiveWindow(size, max int64) receiveWindow {
 }
 
 // consumed says that everything below read was taken by the application. It
-// renews the credit when half of it is used.
+// renews the credit when a quarter of it is used.
 func (w *receiveWindow) consumed(now instant, read int64, rtt time.Duration) {
-	if w.limit-read > w.size/2 {
+	if w.limit-read > w.size/4*3 {
 		return
 	}
-	if w.granted != 0 && now.sub(w.granted) < windowRounds*rtt {
-		w.size = min(2*w.size, w.max)
+	lasted := now.sub(w.granted)
+	if w.granted == 0 {
+		lasted = windowRounds * rtt / 2 // not known: it began somewhat too small
+	}
+	if lasted < windowRounds*rtt {
+		growth := windowRounds * rtt / max(lasted, 1)
+		w.size = min(max(2, min(int64(growth), windowGrowth))*w.size, w.max)
 	}
 	w.granted = now
 	w.limit = read + w.size

@@ -319,30 +319,34 @@ func TestNewReno(t *testing.T) {
 	}
 }
 
-// Credit doubles while it is used up faster than two round trips renew it.
+// Credit grows while a quarter of it is used up in less than windowRounds round trips: to
+// what would last so long, at least twofold and at most fourfold.
 func TestReceiveWindow(t *testing.T) {
-	w := newReceiveWindow(1000, 3000)
-	rtt := 10 * time.Millisecond
-	now := instant(time.Second)
-	w.consumed(now, 499, rtt)
-	if w.pending {
-		t.Fatal("renewed before half was used")
-	}
-	w.consumed(now, 500, rtt)
-	if !w.pending || w.limit != 1500 {
-		t.Fatalf("limit %d, want 1500", w.limit)
-	}
-	w.consumed(now.add(rtt), 1200, rtt)
-	if w.size != 2000 || w.limit != 3200 {
-		t.Errorf("size %d, limit %d; want 2000 and 3200", w.size, w.limit)
-	}
-	w.consumed(now.add(2*rtt), 2500, rtt)
-	if w.size != 3000 {
-		t.Errorf("size %d, want no more than 3000", w.size)
-	}
-	w.consumed(now.add(20*rtt), 5000, rtt)
-	if w.size != 3000 {
-		t.Errorf("size %d, want 3000", w.size)
+	w := newReceiveWindow(1000, 100_000)
+	const rtt = 10 * time.Millisecond
+	start := instant(time.Second)
+	for _, c := range []struct {
+		at          time.Duration
+		read        int64
+		size, limit int64
+	}{
+		{0, 249, 1000, 1000}, // not yet a quarter
+		{0, 250, 2000, 2250}, // in what time isn't known
+		{10 * time.Millisecond, 749, 2000, 2250},
+		{10 * time.Millisecond, 750, 4000, 4750},           // in one round trip
+		{15 * time.Millisecond, 1750, 16_000, 17_750},      // in half of one
+		{35 * time.Millisecond, 5750, 16_000, 21_750},      // in two
+		{36 * time.Millisecond, 9750, 64_000, 73_750},      // in next to none
+		{37 * time.Millisecond, 25_750, 100_000, 125_750},  // and no more than the most
+		{900 * time.Millisecond, 50_750, 100_000, 150_750}, // in many
+	} {
+		w.consumed(start.add(c.at), c.read, rtt)
+		if w.size != c.size || w.limit != c.limit {
+			t.Errorf("at %v, %d bytes read: size %d, limit %d; want %d and %d", c.at, c.read, w.size, w.limit, c.size, c.limit)
+		}
+		if w.pending != (c.limit > 1000) {
+			t.Errorf("at %v, %d bytes read: pending %v", c.at, c.read, w.pending)
+		}
 	}
 }
 
