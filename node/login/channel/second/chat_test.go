@@ -14,6 +14,9 @@ const (
 	askInvite         = 7
 	askRegisterStart  = 8
 	askRegisterFinish = 9
+	askPasswordStart  = 10
+	askPasswordFinish = 11
+	askRotate         = 12
 )
 
 func frame(body []byte) []byte { return cat(u24(len(body)), body) }
@@ -112,4 +115,46 @@ func (o *outcome) register(l *login, user, password string, a *account, d *devic
 		return treeHead{}, err
 	}
 	return readHead(s, l.server)
+}
+
+// changePassword gives the account another password.
+func (o *outcome) changePassword(l *login, password string) error {
+	kept, err := o.newPassword(l, password, o.account)
+	if err != nil {
+		return err
+	}
+	_, err = o.ask(askPasswordFinish, kept)
+	return err
+}
+
+// rotate gives the account other keys under a password.
+func (o *outcome) rotate(l *login, password string, next *account) (treeHead, error) {
+	last, _, err := o.log(l.server)
+	if err != nil {
+		return treeHead{}, err
+	}
+	kept, err := o.newPassword(l, password, next)
+	if err != nil {
+		return treeHead{}, err
+	}
+	prev := last[string(folded(l.user))]
+	s, err := o.ask(askRotate, cat(kept, rotatedEntry(l.server.realm, prev, o.account, next, o.now)))
+	if err != nil {
+		return treeHead{}, err
+	}
+	return readHead(s, l.server)
+}
+
+// newPassword registers a password, and gives the record and the wrapped account.
+func (o *outcome) newPassword(l *login, password string, a *account) ([]byte, error) {
+	b := blind([]byte(password), folded(l.user), l.server.realm)
+	s, err := o.ask(askPasswordStart, b.message)
+	if err != nil {
+		return nil, err
+	}
+	record, exportKey, err := b.register(*s)
+	if err != nil {
+		return nil, err
+	}
+	return cat(record, a.wrap(l.server.realm, l.user, exportKey)), nil
 }

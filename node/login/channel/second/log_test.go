@@ -116,6 +116,7 @@ func (h treeHead) continues(old treeHead, proof [][]byte) error {
 const (
 	whyCreated = 1
 	whyDevice  = 2
+	whyRotated = 3
 )
 
 // An entry is a SignedEntry, as far as a client needs to write the next one.
@@ -166,4 +167,11 @@ func newEntry(realm []byte, user string, prev *entry, a *account, d []byte, now 
 	body := cat([]byte{40}, realm, short(user), u32(n), before, []byte{why}, a.public(), u64(now),
 		[]byte{byte(len(devices))}, cat(devices...))
 	return cat(body, make([]byte, signatureLen), a.sign.sign("entry", body))
+}
+
+// rotatedEntry writes the entry that follows prev with other keys of the account.
+func rotatedEntry(realm []byte, prev *entry, a, next *account, now uint64) []byte {
+	body := cat([]byte{40}, realm, short(prev.user), u32(prev.n+1), hashOf("entry", prev.raw), []byte{whyRotated}, next.public(), u64(now),
+		[]byte{byte(len(prev.devices))}, cat(prev.devices...))
+	return cat(body, a.sign.sign("entry old", body), next.sign.sign("entry", body))
 }

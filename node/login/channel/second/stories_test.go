@@ -75,6 +75,43 @@ func TestPasswordThenDevice(t *testing.T) {
 	h.enter(l).want(t, scopeFull)
 }
 
+// The password is changed, and then the account's keys are replaced; the device goes on.
+func TestPasswordAndKeysAreChanged(t *testing.T) {
+	h := newHouse(t, map[string]string{alice: password})
+	l := &login{server: h.learn(), user: alice, kind: byPassword, password: password, device: newDevice()}
+	o := h.enter(l)
+	if _, err := o.publish(l); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.changePassword(l, "another"); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.changePassword(l, "a third"); err == nil {
+		t.Error("a session of the former password has changed it")
+	}
+	l.password = "another"
+	o = h.enter(l)
+	o.want(t, scopeFull)
+	next := newAccount()
+	if _, err := o.rotate(l, "another", next); err != nil {
+		t.Fatal(err)
+	}
+	o = h.enter(l)
+	o.want(t, scopeFull)
+	if !bytes.Equal(o.account.public(), next.public()) {
+		t.Error("the password opens other keys")
+	}
+	last, _, err := o.log(l.server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := last["alice"]; got.n != 3 || len(got.devices) != 1 || !bytes.Equal(got.account, next.public()) {
+		t.Errorf("got entry %d of Alice with %d devices", got.n, len(got.devices))
+	}
+	l.kind = byDevice
+	h.enter(l).want(t, scopeFull)
+}
+
 // An invitation makes an account, whose password the server never sees.
 func TestInvitation(t *testing.T) {
 	h := newHouse(t, map[string]string{alice: password})
