@@ -97,6 +97,7 @@ type logStory struct {
 	follower *directory.Follower
 	hashes   []wire.Hash
 	entries  map[string][]byte
+	retired  map[string][]wire.Hash
 	question directory.Question
 }
 
@@ -109,6 +110,10 @@ func (s *logStory) Hashes(_ context.Context, numbers []int64) (hashes []wire.Has
 
 func (s *logStory) Entry(_ context.Context, user string) ([]byte, error) {
 	return s.entries[strings.ToLower(user)], nil
+}
+
+func (s *logStory) Retired(_ context.Context, user string, hashes []wire.Hash) (bool, error) {
+	return slices.ContainsFunc(hashes, func(h wire.Hash) bool { return slices.Contains(s.retired[strings.ToLower(user)], h) }), nil
 }
 
 func (s *logStory) restart() {
@@ -164,7 +169,9 @@ func (s *logStory) take(u *directory.Update, err error) {
 	}
 	s.hashes = append(s.hashes, u.Hashes...)
 	for _, c := range u.Changes {
-		s.entries[strings.ToLower(c.Entry.User())] = c.Entry.Bytes()
+		name := strings.ToLower(c.Entry.User())
+		s.entries[name] = c.Entry.Bytes()
+		s.retired[name] = append(s.retired[name], c.Retired...)
 	}
 	s.follower.Keep(u)
 	s.which()
@@ -235,7 +242,7 @@ func FuzzFollower(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, story []byte) {
 		host, logs := twoLogs()
-		s := &logStory{T: t, host: host, logs: logs, entries: map[string][]byte{}}
+		s := &logStory{T: t, host: host, logs: logs, entries: map[string][]byte{}, retired: map[string][]wire.Hash{}}
 		s.restart()
 		for n := 0; len(story) > 0 && n < 40; n++ {
 			story = s.step(story)

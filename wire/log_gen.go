@@ -57,6 +57,11 @@ func (e EntryWhy) known() bool {
 // first. No two devices have a key in common. time_ms is the time of whoever makes the
 // entry; it never goes back, and is in the year 9999 at the latest.
 //
+// A device that is gone stays gone: if an entry has a key of a device that the entry before had
+// not, be it to sign or to seal, then no earlier entry of the account had it. So a copy of the keys of a device that was
+// lost and removed is worth nothing, whoever has it besides the password. Whoever follows the log remembers the keys that were
+// removed, and so does the server.
+//
 // created stands in the first entry of an account and in no other. With device
 // the account keys stay and the devices change. With rotated the account keys change and the
 // devices stay; with reset account.sign changes.
@@ -280,7 +285,7 @@ func (m *Entry) appendText(b []byte) []byte {
 // A Device is a struct of the protocol.
 type Device struct {
 	Keys    DeviceKeys
-	SinceMs uint64 // the time of the entry that added it
+	SinceMs uint64 // time_ms of the entry that added it
 	Name    string // for people, as its owner calls it
 }
 

@@ -35,6 +35,7 @@ type defaultTier struct {
 	server   *ServerKey // pinned; it follows the server's rotations
 	user     string     // as registered
 	device   *keys.Device
+	aside    []*keys.Device               // that this one was before it was removed from the account
 	account  wire.KeyId                   // ours, as the log shows it; zero before the first login
 	former   []wire.KeyId                 // those that it was rotated from
 	contacts map[string]*envelope.Contact // everybody, by folded name, as the log shows them
@@ -72,7 +73,8 @@ func newDefaultTier(ctx context.Context, cfg *Config, e errands) (*defaultTier, 
 	case !errors.Is(err, profile.ErrNotFound):
 		return nil, err
 	}
-	return t, nil
+	t.aside, err = asideDevices(cfg)
+	return t, err
 }
 
 // use logs in and writes with a device from now on.
@@ -102,7 +104,7 @@ func (t *defaultTier) handshake() (handshake, error) {
 	switch {
 	case t.invitation != nil:
 		cfg.User, cfg.Device, cfg.Invitation = "", nil, t.invitation
-	case t.account == (wire.KeyId{}) && len(t.cfg.Password) > 0:
+	case (t.account == (wire.KeyId{}) || t.device == nil) && len(t.cfg.Password) > 0:
 		cfg.Password = t.cfg.Password
 	case t.device == nil:
 		return nil, keys.ErrBadPassword

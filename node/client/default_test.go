@@ -794,3 +794,44 @@ func TestAttack69NoSecretsOnDiskInTheDefaultTier(t *testing.T) {
 		}
 	}
 }
+
+// A device that was removed and logs in with the password is another one: its old keys
+// are never shown again. What came for it before, and was not read, it still reads.
+func TestRemovedDeviceGetsOtherKeys(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	deaf, err := w.openDeaf("Alice") // nobody reads what she gets
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.told(bob.says("Alice", "before"), client.Delivered)
+	old, err := deaf.Devices(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(deaf.Close(), deaf.profile.Close()); err != nil {
+		t.Fatal(err)
+	}
+	laptop := w.elsewhere(t)
+	laptop.enter("Alice").leave()
+	if err := laptop.with("Alice", "Alice", func(cfg client.Config) error {
+		return client.RemoveDevice(t.Context(), cfg, old[0].Fingerprint)
+	}); err != nil {
+		t.Fatal(err)
+	}
+	alice := w.enter("Alice", givenPassword("Alice"))
+	devices, err := alice.Devices(t.Context())
+	if err != nil || len(devices) != 2 {
+		t.Fatalf("devices %+v, %v; want the laptop and this one", devices, err)
+	}
+	for _, d := range devices {
+		if d.Fingerprint == old[0].Fingerprint {
+			t.Error("it has the keys that were removed")
+		}
+	}
+	alice.gets("Bob", "before")
+	bob.told(bob.says("Alice", "after"), client.Delivered)
+	alice.gets("Bob", "after")
+	alice.leave()
+	w.enter("Alice") // by its new key alone
+}

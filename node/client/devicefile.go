@@ -33,6 +33,28 @@ func readDevice(cfg *Config) (*keys.Device, error) {
 	return d, nil
 }
 
+// asideDevices reads the keys that this device had before it was removed from the account:
+// what came for it then, and isn't shown yet, opens with them. Those under another
+// passphrase, or of another account, are of no use.
+func asideDevices(cfg *Config) (devices []*keys.Device, err error) {
+	files, err := cfg.Profile.AsideDevices()
+	if err != nil {
+		return nil, err
+	}
+	for _, b := range files {
+		d, err := keys.ParseDeviceFile(b, cfg.Passphrase, cfg.Stretch)
+		clear(b)
+		switch {
+		case err != nil:
+		case d.Realm != cfg.ServerKey.key.Realm || keys.Fold(d.User) != keys.Fold(cfg.User):
+			d.Clear()
+		default:
+			devices = append(devices, d)
+		}
+	}
+	return devices, nil
+}
+
 // errForeignDevice says that the profile has the keys of a device on another server,
 // one whose place a new server has taken. On this one there is none.
 var errForeignDevice = fmt.Errorf("the keys of this device are for another server: %w", profile.ErrNotFound)

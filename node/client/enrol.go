@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
-	"time"
 	"unicode/utf8"
 
 	"sotto/node/chat"
@@ -30,8 +30,33 @@ func (t *defaultTier) enter(ctx context.Context, ask asker, scope wire.SessionSc
 		if scope != wire.SessionScopeEnrol {
 			return nil, &DirectoryError{Why: errScope}
 		}
+		if err := t.checkRetired(ctx, device); err != nil {
+			return nil, err
+		}
 		return t.addDevice(own, account, device)
 	})
+}
+
+// errRetired says that this device was removed from the account: it gets other keys, and
+// the login begins again.
+var errRetired = errors.New("the keys of this device were removed from the account")
+
+// checkRetired refuses a device that was removed. What came for it is still read with
+// the keys that it had.
+func (t *defaultTier) checkRetired(ctx context.Context, device *keys.Device) (err error) {
+	public := device.Public()
+	var is bool
+	t.log.with(func(f *directory.Follower) { is, err = f.DeviceRetired(ctx, &public) })
+	if err != nil || !is {
+		return err
+	}
+	if err := t.profile.SetAsideDevice(); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.device, t.intros, t.aside = nil, nil, append(t.aside, device)
+	return errRetired
 }
 
 // publish lets the log grow by entries of our own account: next makes the one
@@ -85,7 +110,7 @@ func (t *defaultTier) addDevice(own *directory.Entry, account *keys.Account, dev
 		return nil, err
 	}
 	now := t.cfg.Now()
-	next, err := own.AddDevice(account.Signer, shownDevice(device, now), now)
+	next, err := own.AddDevice(account.Signer, shownDevice(device), now)
 	if err != nil {
 		return nil, fmt.Errorf("client: %w", err)
 	}
@@ -135,8 +160,8 @@ func findDevice(e *directory.Entry, digits string) (id wire.KeyId, found bool) {
 const maxDevices = 16
 
 // shownDevice is this device as the log shows it.
-func shownDevice(d *keys.Device, now time.Time) wire.Device {
-	return wire.Device{Keys: d.Public(), SinceMs: uint64(max(now.UnixMilli(), 0)), Name: deviceName()}
+func shownDevice(d *keys.Device) wire.Device {
+	return wire.Device{Keys: d.Public(), Name: deviceName()}
 }
 
 // deviceName is what people know this machine by.
@@ -209,7 +234,7 @@ func (t *defaultTier) create(ctx context.Context, ask asker, account *keys.Accou
 		return err
 	}
 	now := t.cfg.Now()
-	first, err := directory.Create(realm, t.cfg.User, account, []wire.Device{shownDevice(device, now)}, now)
+	first, err := directory.Create(realm, t.cfg.User, account, []wire.Device{shownDevice(device)}, now)
 	if err != nil {
 		return fmt.Errorf("client: %w", err)
 	}

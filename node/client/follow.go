@@ -150,6 +150,7 @@ func logUpdate(u *directory.Update, isNew func(user string) bool) (s profile.Log
 		if stored.Key, err = c.Entry.Body().Account.MarshalBinary(); err != nil {
 			return s, err
 		}
+		stored.Retired = c.Retired
 		switch why := c.Entry.Body().Why; {
 		case c.Own && c.Vouched():
 			was := c.Before.Account()

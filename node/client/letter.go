@@ -113,12 +113,33 @@ func headError(err error) error {
 }
 
 func (t *defaultTier) reopen(_ string, _ pin, _ time.Time, sealed []byte) (*opened, error) {
-	device, _ := t.me()
-	l, err := envelope.ReopenLetter(device, sealed)
+	var opened *envelope.OpenedLetter
+	err := t.withKeys(func(d *keys.Device) (err error) {
+		opened, err = envelope.ReopenLetter(d, sealed)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
-	return openedLetter(l), nil
+	return openedLetter(opened), nil
+}
+
+// withKeys opens something with the keys of this device or, where they don't serve, with
+// those that it had before it was removed from the account.
+func (t *defaultTier) withKeys(open func(*keys.Device) error) error {
+	t.mu.Lock()
+	devices := append([]*keys.Device{t.device}, t.aside...)
+	t.mu.Unlock()
+	first := open(devices[0])
+	if first == nil {
+		return nil
+	}
+	for _, d := range devices[1:] {
+		if open(d) == nil {
+			return nil
+		}
+	}
+	return first
 }
 
 func openedLetter(l *envelope.OpenedLetter) *opened {
@@ -131,9 +152,12 @@ func (t *defaultTier) sealDraft(text string) ([]byte, error) {
 	return envelope.SealDraft(device, text)
 }
 
-func (t *defaultTier) openDraft(sealed []byte) (string, error) {
-	device, _ := t.me()
-	return envelope.OpenDraft(device, sealed)
+func (t *defaultTier) openDraft(sealed []byte) (text string, err error) {
+	err = t.withKeys(func(d *keys.Device) (err error) {
+		text, err = envelope.OpenDraft(d, sealed)
+		return err
+	})
+	return text, err
 }
 
 // peerConfig is what a conn with another user needs: between us it is the same

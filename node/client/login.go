@@ -82,7 +82,7 @@ func (c *Client) login(ctx context.Context, server netip.AddrPort, wait time.Dur
 			run = runPatience
 		}
 		in, err := c.loginOnce(ctx, server, run)
-		if errors.Is(err, errKeyFollowed) {
+		if errors.Is(err, errKeyFollowed) || errors.Is(err, errRetired) {
 			in, err = c.loginOnce(ctx, server, run)
 		}
 		var silent *NoAnswerError

@@ -14,6 +14,7 @@ type Change struct {
 	Before         *Entry // nil for a new account
 	Entry          *Entry
 	Added, Removed []wire.Device
+	Retired        []wire.Hash // keys of devices that no later entry of the account may bring
 	// Own says that it is of our own account. Alarms are what its owner must hear of
 	// then: it was not done here.
 	Own    bool
@@ -53,6 +54,7 @@ func (f *Follower) Made(e *Entry) { f.made[e.hash()] = true }
 func (f *Follower) change(leaf uint64, before, e *Entry) Change {
 	c := Change{Leaf: leaf, Before: before, Entry: e, Own: keys.Fold(e.User()) == keys.Fold(f.own.User)}
 	c.Added, c.Removed = without(e, before), without(before, e)
+	c.Retired = e.Retired(before)
 	if c.Own {
 		c.Alarms = f.alarms(&c)
 	}

@@ -83,7 +83,7 @@ func TestForkCannotBeWithheld(t *testing.T) {
 		t.Errorf("no more leaves: error = %v, want ErrRollback", err)
 	}
 	restarted := func() *client {
-		m := &memory{slices.Clone(bob.memory.hashes), maps.Clone(bob.memory.entries)}
+		m := &memory{slices.Clone(bob.memory.hashes), maps.Clone(bob.memory.entries), maps.Clone(bob.memory.retired)}
 		return &client{Follower: NewFollower(host.History(), Own{}, m, bob.Seen()), memory: m}
 	}
 	again := restarted()

@@ -78,6 +78,8 @@ func (e *Entry) check(realm wire.Realm, prev *Entry) Rule {
 		return RuleTime
 	case !distinct(body.Devices):
 		return RuleDevices
+	case !dated(body, prev):
+		return RuleSince
 	}
 	if rule := e.checkWhy(prev); rule != "" {
 		return rule
@@ -137,6 +139,29 @@ func distinct(devices []wire.Device) bool {
 		}
 	}
 	return true
+}
+
+// dated reports whether each device is there since the entry that added it.
+func dated(body *wire.Entry, prev *Entry) bool {
+	for i := range body.Devices {
+		if d := &body.Devices[i]; d.SinceMs != since(&d.Keys, body.TimeMs, prev) {
+			return false
+		}
+	}
+	return true
+}
+
+// since is the time of the entry that added a device: prev's or an earlier one, or else
+// the one of this time.
+func since(k *wire.DeviceKeys, timeMs uint64, prev *Entry) uint64 {
+	if prev != nil {
+		for i := range prev.Body().Devices {
+			if d := &prev.Body().Devices[i]; d.Keys == *k {
+				return d.SinceMs
+			}
+		}
+	}
+	return timeMs
 }
 
 // CheckNew checks what only counts when an entry is new and not any more when it
@@ -216,9 +241,11 @@ const (
 	RulePrev         Rule = "it does not name the entry before it"
 	RuleTime         Rule = "its time is before the last entry's, or too far ahead"
 	RuleDevices      Rule = "a device stands twice, or a key is none"
+	RuleSince        Rule = "a device is not there since the entry that added it"
 	RuleWhy          Rule = "it does not change what it says it changes"
 	RuleSignature    Rule = "it is not signed by the account's key"
 	RuleOldSignature Rule = "it is not signed by the account's former key as it must be"
+	RuleRetired      Rule = "it brings back a key of a device that was removed"
 )
 
 // An EntryError says which rule an entry breaks.

@@ -30,7 +30,7 @@ func newAccount(t testing.TB) *keys.Account {
 func newDevice(t testing.TB, name string) wire.Device {
 	t.Helper()
 	account := newAccount(t).Public() // the same kinds of keys
-	return wire.Device{Keys: wire.DeviceKeys{Sign: account.Sign, Seal: account.Seal}, SinceMs: 1, Name: name}
+	return wire.Device{Keys: wire.DeviceKeys{Sign: account.Sign, Seal: account.Seal}, Name: name}
 }
 
 // must returns an entry that could be made.
@@ -165,6 +165,9 @@ func TestAttack55(t *testing.T) {
 		{"two devices with one key to seal", one, func(s *wire.SignedEntry) {
 			s.Body.Devices[1].Keys.Seal = laptop.Keys.Seal
 		}, RuleDevices},
+		{"a device from another time", one, func(s *wire.SignedEntry) { s.Body.Devices[1].SinceMs++ }, RuleSince},
+		{"a device whose time has changed", one, func(s *wire.SignedEntry) { s.Body.Devices[0].SinceMs++ }, RuleSince},
+		{"a first device from another time", nil, func(s *wire.SignedEntry) { s.Body.Devices[0].SinceMs-- }, RuleSince},
 		{"created again", one, func(s *wire.SignedEntry) { s.Body.Why = wire.EntryWhyCreated }, RuleWhy},
 		{"a first entry that isn't created", nil, func(s *wire.SignedEntry) { s.Body.Why = wire.EntryWhyReset }, RuleWhy},
 		{"no device changed", one, func(s *wire.SignedEntry) { s.Body.Devices = s.Body.Devices[:1] }, RuleWhy},

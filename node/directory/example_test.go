@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -17,6 +18,7 @@ import (
 type kept struct {
 	hashes  []wire.Hash
 	entries map[string][]byte // by folded name
+	retired map[wire.Hash]bool
 }
 
 func (k *kept) Hashes(_ context.Context, numbers []int64) (hashes []wire.Hash, err error) {
@@ -28,6 +30,10 @@ func (k *kept) Hashes(_ context.Context, numbers []int64) (hashes []wire.Hash, e
 
 func (k *kept) Entry(_ context.Context, user string) ([]byte, error) {
 	return k.entries[keys.Fold(user)], nil
+}
+
+func (k *kept) Retired(_ context.Context, user string, hashes []wire.Hash) (bool, error) {
+	return slices.ContainsFunc(hashes, func(h wire.Hash) bool { return k.retired[h] }), nil
 }
 
 // ReadHashes is for tlog.

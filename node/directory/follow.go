@@ -41,6 +41,9 @@ type Memory interface {
 	// Entry gives the last entry of a user, whatever the case of his name's letters, or
 	// nil if there is none.
 	Entry(ctx context.Context, user string) ([]byte, error)
+	// Retired reports whether one of these keys of devices, by their hashes, was
+	// retired by an entry of a user, whatever the case of his name's letters.
+	Retired(ctx context.Context, user string, hashes []wire.Hash) (bool, error)
 }
 
 // A Seen is how far a client knows the log. The zero value knows nothing.
@@ -214,6 +217,7 @@ func (f *Follower) hashes(ctx context.Context) tlog.HashReader {
 func (f *Follower) changes(ctx context.Context, leaves [][]byte) ([]Change, error) {
 	var changes []Change
 	latest := make(map[string]*Entry) // by folded name
+	gone := make(retired)
 	for i, b := range leaves {
 		leaf := f.seen.Leaves + uint64(i)
 		e, err := Stored(b)
@@ -227,8 +231,17 @@ func (f *Follower) changes(ctx context.Context, leaves [][]byte) ([]Change, erro
 		if err := e.follows(f.keys[0].Realm, before); err != nil {
 			return nil, &LeafError{leaf, err}
 		}
+		var broken *EntryError
+		switch err := f.checkRevived(ctx, gone, before, e); {
+		case errors.As(err, &broken):
+			return nil, &LeafError{leaf, err}
+		case err != nil:
+			return nil, err
+		}
 		latest[fold(e)] = e
-		changes = append(changes, f.change(leaf, before, e))
+		c := f.change(leaf, before, e)
+		gone[fold(e)] = append(gone[fold(e)], c.Retired...)
+		changes = append(changes, c)
 	}
 	return changes, nil
 }

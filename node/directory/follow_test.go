@@ -262,7 +262,7 @@ func TestAttack56(t *testing.T) {
 	must := must(t)
 	host := newHost(t)
 	account, thief := newAccount(t), newAccount(t)
-	old, mine, foreign := newDevice(t, "old"), newDevice(t, "mine"), newDevice(t, "foreign")
+	old, mine, foreign, another := newDevice(t, "old"), newDevice(t, "mine"), newDevice(t, "foreign"), newDevice(t, "another")
 	l := newLog(host)
 	own := Own{User: "alice", Account: account.Signer.Public(), Device: keys.DeviceId(&mine.Keys)}
 	c := newClient(host, own)
@@ -299,13 +299,13 @@ func TestAttack56(t *testing.T) {
 	is(six)
 	seven := must(six.Rotate(account.Signer, thief, testNow))
 	is(seven, AlarmAccount)
-	eight := must(seven.AddDevice(thief.Signer, foreign, testNow))
+	eight := must(seven.AddDevice(thief.Signer, another, testNow))
 	is(eight, AlarmDevice)
 	nine := must(eight.RemoveDevice(thief.Signer, own.Device, testNow))
 	is(nine, AlarmRemoved)
 
 	// All at once: everything was lost, or somebody else is there.
-	next := must(six.Reset(thief, []wire.Device{foreign}, testNow))
+	next := must(six.Reset(thief, []wire.Device{another}, testNow))
 	l, c = newLog(host), newClient(host, own)
 	l.enter(t, one, two, three, four, five, six)
 	if err := c.sync(t, l); err != nil {

@@ -46,7 +46,7 @@ func (e *Entry) Reset(account *keys.Account, devices []wire.Device, now time.Tim
 }
 
 // sign makes body the entry that follows prev. What breaks a rule is not made. The time
-// is now, or that of prev if the clock is behind it.
+// is now, or that of prev if the clock is behind it; devices that it adds are there since then.
 func sign(prev *Entry, body wire.Entry, old, account *keys.Signer, now time.Time) (*Entry, error) {
 	body.N = prev.number() + 1
 	body.Prev = prev.hash()
@@ -54,6 +54,11 @@ func sign(prev *Entry, body wire.Entry, old, account *keys.Signer, now time.Time
 	if prev != nil {
 		body.Realm, body.User = prev.Body().Realm, prev.Body().User
 		body.TimeMs = max(body.TimeMs, prev.Body().TimeMs)
+	}
+	body.Devices = slices.Clone(body.Devices)
+	for i := range body.Devices {
+		d := &body.Devices[i]
+		d.SinceMs = since(&d.Keys, body.TimeMs, prev)
 	}
 	raw, err := body.MarshalBinary()
 	if err != nil {

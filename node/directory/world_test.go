@@ -18,6 +18,7 @@ var ctx = context.Background()
 type memory struct {
 	hashes  []wire.Hash
 	entries map[string][]byte
+	retired map[string][]wire.Hash
 }
 
 func (m *memory) Hashes(_ context.Context, numbers []int64) ([]wire.Hash, error) {
@@ -35,6 +36,10 @@ func (m *memory) Entry(_ context.Context, user string) ([]byte, error) {
 	return m.entries[keys.Fold(user)], nil
 }
 
+func (m *memory) Retired(_ context.Context, user string, hashes []wire.Hash) (bool, error) {
+	return slices.ContainsFunc(hashes, func(h wire.Hash) bool { return slices.Contains(m.retired[keys.Fold(user)], h) }), nil
+}
+
 // A client is a Follower with its memory.
 type client struct {
 	*Follower
@@ -43,7 +48,7 @@ type client struct {
 }
 
 func newClient(host *keys.Host, own Own) *client {
-	m := &memory{entries: map[string][]byte{}}
+	m := &memory{entries: map[string][]byte{}, retired: map[string][]wire.Hash{}}
 	return &client{Follower: NewFollower(host.History(), own, m, Seen{}), memory: m}
 }
 
@@ -54,7 +59,9 @@ func (c *client) keep(u *Update, err error) error {
 	}
 	c.memory.hashes = append(c.memory.hashes, u.Hashes...)
 	for _, change := range u.Changes {
-		c.memory.entries[fold(change.Entry)] = change.Entry.Bytes()
+		name := fold(change.Entry)
+		c.memory.entries[name] = change.Entry.Bytes()
+		c.memory.retired[name] = append(c.memory.retired[name], change.Retired...)
 	}
 	c.told = append(c.told, u.Changes...)
 	c.Keep(u)

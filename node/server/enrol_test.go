@@ -230,8 +230,26 @@ func TestRemovedDevice(t *testing.T) {
 	if code := v.ended(); code != wire.CloseCodeRemoved {
 		t.Errorf("the lost device's session was closed with %v, want removed", code)
 	}
-	w.notIn("Alice", d.as(channel.ClientConfig{User: "Alice", Device: lost}))
-	w.visit("Alice", d.as(channel.ClientConfig{User: "Alice", Device: device}))
+	for range 2 { // also after a restart
+		w.notIn("Alice", d.as(channel.ClientConfig{User: "Alice", Device: lost}))
+		w.visit("Alice", d.as(channel.ClientConfig{User: "Alice", Device: device}))
+
+		// "A device that is gone stays gone", also for who has the password.
+		alice.last = without
+		thief, _ := w.withPassword(alice, lost)
+		_, err = thief.publish(alice.addDevice(t, lost))
+		refused(t, "the lost device again", err, wire.RefusedCodeConflict)
+		half := shown(lost)
+		half.Keys.Seal = d.drawDevice("Alice", alice.account).Public().Seal
+		e, err := without.AddDevice(alice.account.Signer, half, time.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		v := w.visit("Alice", d.as(channel.ClientConfig{User: "Alice", Device: device}))
+		_, err = v.publish(e)
+		refused(t, "one of its keys", err, wire.RefusedCodeConflict)
+		w.killed()
+	}
 }
 
 // notIn wants a login to be refused, for a reason that only the server knows.

@@ -56,6 +56,21 @@ func (p *Profile) SetAsideDevice() error {
 	}
 }
 
+// AsideDevices gives the key files that were set aside, oldest first. The caller clears
+// them.
+func (p *Profile) AsideDevices() (files [][]byte, err error) {
+	for n := 1; ; n++ {
+		b, err := disk.ReadFile(fmt.Sprintf("%s.%d", p.DevicePath(), n), deviceMax)
+		if errors.Is(err, fs.ErrNotExist) {
+			return files, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, b)
+	}
+}
+
 // DropDevice removes the key file of a device that nobody knows.
 func (p *Profile) DropDevice() error {
 	if err := os.Remove(p.DevicePath()); err != nil && !errors.Is(err, fs.ErrNotExist) {

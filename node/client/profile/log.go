@@ -65,6 +65,8 @@ type LogChange struct {
 	// for Key; Anew says that his own account began, or began anew.
 	Former *wire.KeyId
 	Anew   bool
+
+	Retired []wire.Hash // keys of devices that are gone for good
 }
 
 // A LogUpdate is what came of leaves or heads that the caller has verified.
@@ -82,7 +84,7 @@ type LogUpdate struct {
 func (p *Profile) GrowLog(ctx context.Context, u LogUpdate) (changed []string, err error) {
 	size := len(u.Hashes) * 64
 	for _, c := range u.Changes {
-		size += len(c.Entry) + 2*len(c.Key)
+		size += len(c.Entry) + 2*len(c.Key) + 64*len(c.Retired)
 	}
 	err = p.change(ctx, size, func(w *disk.Writer) error {
 		changed = nil
@@ -107,6 +109,11 @@ func (p *Profile) GrowLog(ctx context.Context, u LogUpdate) (changed []string, e
 			}
 			if err := followOwn(w, &c); err != nil {
 				return err
+			}
+			for _, h := range c.Retired {
+				if _, err := w.Exec("INSERT OR IGNORE INTO retired VALUES (?, ?)", c.User, h[:]); err != nil {
+					return err
+				}
 			}
 			is, err := followPeer(w, &c)
 			if err != nil {
@@ -154,7 +161,7 @@ func setLog(w *disk.Writer, u *LogUpdate) error {
 func followOwn(w *disk.Writer, c *LogChange) error {
 	if c.Former == nil {
 		if c.Anew {
-			_, err := w.Exec("DELETE FROM former")
+			_, err := w.Exec("DELETE FROM former; DELETE FROM retired")
 			return err
 		}
 		return nil
@@ -227,6 +234,21 @@ func (p *Profile) Entry(ctx context.Context, user string) (entry []byte, err err
 		return nil, readError(err)
 	}
 	return entry, nil
+}
+
+// Retired reports whether one of these keys, by their hashes, was of a device that a user
+// has no more.
+func (p *Profile) Retired(ctx context.Context, user string, hashes []wire.Hash) (bool, error) {
+	for _, h := range hashes {
+		var n int
+		if err := p.db.Read.QueryRowContext(ctx, "SELECT count(*) FROM retired WHERE user = ? AND hash = ?", user, h[:]).Scan(&n); err != nil {
+			return false, readError(err)
+		}
+		if n > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // Entries gives the last entry of every user, by name.

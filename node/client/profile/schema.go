@@ -99,5 +99,11 @@ CREATE TABLE evidence (      -- against the server
 CREATE TABLE former (        -- ids of the keys that the user's own account was rotated from
 	id BLOB PRIMARY KEY
 ) WITHOUT ROWID;
+
+CREATE TABLE retired (       -- hashes of keys of devices that were removed
+	user TEXT NOT NULL COLLATE NOCASE,
+	hash BLOB NOT NULL,
+	PRIMARY KEY (user, hash)
+) WITHOUT ROWID;
 `},
 }

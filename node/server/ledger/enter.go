@@ -94,6 +94,9 @@ func (l *Ledger) check(ctx context.Context, now time.Time, old *Account, e *dire
 	if err == nil {
 		err = next.CheckNew(now)
 	}
+	if err == nil && old != nil && old.revives(next.Brought(last)) {
+		err = next.Revives()
+	}
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrConflict, err)
 	}

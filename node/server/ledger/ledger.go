@@ -27,8 +27,10 @@ type Account struct {
 	Sign    wire.VerifyKey                // the account's key
 	Devices map[wire.KeyId]wire.VerifyKey // by their ids
 
-	leaf uint64 // of the last entry
-	rev  uint64 // of the user in the store
+	leaf    uint64      // of the last entry
+	rev     uint64      // of the user in the store
+	shown   []wire.Hash // of the devices' keys
+	retired []wire.Hash // of those that no entry may bring any more
 }
 
 // A Ledger is a server's log. It is safe for concurrent use.

@@ -33,7 +33,13 @@ func (l *Ledger) advance(ctx context.Context) error {
 			if err != nil {
 				return fmt.Errorf("leaf %d: %w", size, err)
 			}
-			changed[keys.Fold(a.Name)] = a
+			folded := keys.Fold(a.Name)
+			before := changed[folded]
+			if before == nil {
+				before = l.Account(folded)
+			}
+			a.retire(before)
+			changed[folded] = a
 			size++
 		}
 	}
@@ -80,8 +86,27 @@ func account(b []byte, leaf uint64) (*Account, error) {
 	}
 	for i := range devices {
 		a.Devices[keys.DeviceId(&devices[i].Keys)] = devices[i].Keys.Sign
+		a.shown = append(a.shown, directory.DeviceHashes(&devices[i].Keys)...)
 	}
 	return a, nil
+}
+
+// retire takes note of the keys of devices that the account had before and has no more.
+func (a *Account) retire(before *Account) {
+	if before == nil {
+		return
+	}
+	a.retired = before.retired
+	for _, h := range before.shown {
+		if !slices.Contains(a.shown, h) {
+			a.retired = append(slices.Clip(a.retired), h)
+		}
+	}
+}
+
+// revives reports whether one of the keys that an entry brings was retired.
+func (a *Account) revives(brought []wire.Hash) bool {
+	return slices.ContainsFunc(brought, func(h wire.Hash) bool { return slices.Contains(a.retired, h) })
 }
 
 // fill adds what the store says of the users: of all at once for the first head,
