@@ -51,16 +51,13 @@ func (l *loop) setPeers(peers []peer) {
 }
 
 // stop ends sending to somebody whose key changed. What nobody else has yet is
-// sealed to the old key: it fails, and its text becomes a draft.
+// sealed to the old key: it fails, and its text becomes a draft. So it is with what lay
+// in the outbox as the client started.
 func (l *loop) stop(ct *contact) {
 	for _, o := range slices.Clone(ct.out.queue) {
-		if o.place == placeHeld {
-			continue
+		if o.place != placeHeld {
+			l.withdraw(ct, o, ct.name+"'s key changed before it was sent")
 		}
-		if text := o.text; text != "" {
-			l.goDo(func() { l.keepDraft(ct.name, text) })
-		}
-		l.fail(ct, o, ct.name+"'s key changed before it was sent")
 	}
 }
 

@@ -498,6 +498,30 @@ func TestAttack57Reset(t *testing.T) {
 	}
 }
 
+// A text that was written without contact, to somebody who is reset before the client
+// has contact again in another run: it isn't sent, and kept as a draft.
+func TestDraftOfAnEarlierRun(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.enter("Alice").leave()
+	bob := w.enter("Bob")
+	w.halt()
+	await(bob, "the loss", 1, func(client.Lost) bool { return true })
+	id := bob.says("Alice", "a secret")
+	bob.leave()
+	account := w.enterAccount("Alice")
+	w.start()
+	bob = w.enter("Bob")
+	if e := bob.told(id, client.Failed); !strings.Contains(e.Why, "key changed") {
+		t.Errorf("it failed because %s", e.Why)
+	}
+	bob.leave() // which sees that all is written
+	bob = w.enter("Bob")
+	if drafts, err := bob.Trust(t.Context(), "Alice", keys.Fingerprint(account.Id())[:5]); err != nil || drafts != 1 {
+		t.Errorf("%d drafts, %v; want the one that was kept", drafts, err)
+	}
+	w.elsewhere(t).enter("Alice").gets("Bob", "a secret")
+}
+
 // A profile that reads the log anew, because another server has taken the place of the
 // one it knew, still knows on whose keys it relies: a log that begins with them and goes
 // on to others does not talk it out of them.

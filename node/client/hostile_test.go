@@ -13,6 +13,7 @@ import (
 
 	"sotto/node/chat"
 	"sotto/node/client"
+	"sotto/node/client/profile"
 	"sotto/node/envelope"
 	"sotto/node/login/classic"
 	"sotto/node/session"
@@ -92,12 +93,12 @@ func TestOldMessageGoesByTheServer(t *testing.T) {
 	<-alice.ended
 	alice.gone = true
 	old := time.Now().Add(-25 * time.Hour)
-	out, err := p.Send(t.Context(), "Bob", old.UnixMilli(), func(seq uint64) (id [16]byte, b []byte, err error) {
-		rand.Read(id[:])
-		b, err = envelope.Seal(rand.Reader, envelope.Sender{Identity: identities()["Alice"], Name: "Alice"},
+	out, err := p.Send(t.Context(), "Bob", old.UnixMilli(), func(seq uint64) (s profile.Sealed, err error) {
+		rand.Read(s.ID[:])
+		s.Envelope, err = envelope.Seal(rand.Reader, envelope.Sender{Identity: identities()["Alice"], Name: "Alice"},
 			envelope.Person{Name: "Bob", Key: identities()["Bob"].Public()},
-			envelope.Heading{Id: id, Seq: seq, Sent: old, ManifestVersion: 1}, "written yesterday")
-		return id, b, err
+			envelope.Heading{Id: s.ID, Seq: seq, Sent: old, ManifestVersion: 1}, "written yesterday")
+		return s, err
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -25,7 +25,6 @@ type outgoing struct {
 	state   State
 	held    bool      // Queued at the server
 	said    bool      // its state has been told
-	text    string    // kept for a draft until somebody else answers for it; "" after a restart
 	written time.Time // by the server's clock
 	size    int       // of the sealed message in bytes; 0 after a restart
 	sealed  []byte    // if small; else the profile has it

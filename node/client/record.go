@@ -20,6 +20,7 @@ type records struct {
 type stateRecord struct {
 	state profile.State
 	why   string
+	draft bool // becomes of it
 }
 
 // set notes a message's state. Only the latest counts.
@@ -28,7 +29,14 @@ func (r *records) set(id MessageID, s State, why string) {
 		r.states = make(map[MessageID]stateRecord)
 	}
 	state := [...]profile.State{Queued: profile.Queued, Sent: profile.Sent, Delivered: profile.Delivered, Failed: profile.Failed}[s]
-	r.states[id] = stateRecord{state, why}
+	r.states[id] = stateRecord{state: state, why: why}
+}
+
+// withdraw notes that a message whose failure was set becomes a draft.
+func (r *records) withdraw(id MessageID) {
+	s := r.states[id]
+	s.draft = true
+	r.states[id] = s
 }
 
 func (r *records) empty() bool { return len(r.states) == 0 && len(r.forget) == 0 }
@@ -56,7 +64,7 @@ func (c *Client) writeRecord(r records) error {
 	var failed error
 	for id, s := range r.states {
 		wg.Go(func() {
-			err := c.setState(id, s.state, s.why)
+			err := c.record(id, s)
 			mu.Lock()
 			failed = errors.Join(failed, err)
 			mu.Unlock()
@@ -67,6 +75,18 @@ func (c *Client) writeRecord(r records) error {
 		failed = c.cfg.Profile.Forget(context.WithoutCancel(c.ctx), r.forget...)
 	}
 	return failed
+}
+
+// record writes what became of a message.
+func (c *Client) record(id MessageID, s stateRecord) error {
+	if !s.draft {
+		return c.setState(id, s.state, s.why)
+	}
+	err := c.cfg.Profile.Withdraw(context.WithoutCancel(c.ctx), id, s.why)
+	if errors.Is(err, profile.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 // setState writes a message's state. One that was forgotten needs none.

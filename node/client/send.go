@@ -46,18 +46,21 @@ func (c *Client) Send(ctx context.Context, to, text string) (MessageID, error) {
 		return MessageID{}, err
 	}
 	var sealed []byte
-	out, err := c.cfg.Profile.Send(ctx, recipient, now.UnixMilli(), func(seq uint64) (id [16]byte, b []byte, err error) {
-		if _, err = io.ReadFull(c.cfg.Random, id[:]); err != nil {
-			return id, nil, err
+	out, err := c.cfg.Profile.Send(ctx, recipient, now.UnixMilli(), func(seq uint64) (s profile.Sealed, err error) {
+		if _, err = io.ReadFull(c.cfg.Random, s.ID[:]); err != nil {
+			return s, err
 		}
-		b, err = c.tier.seal(recipient, key, heading{id, seq, now}, text)
-		sealed = b
-		return id, b, err
+		if s.Envelope, err = c.tier.seal(recipient, key, heading{s.ID, seq, now}, text); err != nil {
+			return s, err
+		}
+		sealed = s.Envelope
+		s.Draft, err = c.tier.sealDraft(text)
+		return s, err
 	})
 	if err != nil {
 		return MessageID{}, err
 	}
-	o := &outgoing{id: out.ID, to: recipient, seq: out.Seq, state: Queued, written: now, text: text, size: len(sealed)}
+	o := &outgoing{id: out.ID, to: recipient, seq: out.Seq, state: Queued, written: now, size: len(sealed)}
 	if len(sealed) <= keepSealed {
 		o.sealed = sealed
 	}
@@ -180,7 +183,7 @@ func (l *loop) relayed(o *outgoing, reply *wire.Reply, err error) {
 	case reply.Send.State == wire.SendStateRefused:
 		l.fail(ct, o, ct.name+refusedWhy)
 	default:
-		o.place, o.sealed, o.text = placeHeld, nil, ""
+		o.place, o.sealed = placeHeld, nil
 		if reply.Send.State == wire.SendStateQueued {
 			l.news(o, StateChanged{State: Queued, Held: true})
 		} else {
@@ -242,6 +245,12 @@ func (l *loop) fail(ct *contact, o *outgoing, why string) {
 	}
 	o.place = placeDone
 	l.news(o, StateChanged{State: Failed, Why: why})
+}
+
+// withdraw notes that a message will not arrive, and makes a draft of it.
+func (l *loop) withdraw(ct *contact, o *outgoing, why string) {
+	l.fail(ct, o, why)
+	l.unsaved.withdraw(o.id)
 }
 
 // news says and records a message's state.

@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-func sealNumber(n uint64) func(uint64) ([16]byte, []byte, error) {
-	return func(uint64) (id [16]byte, envelope []byte, err error) {
-		binary.BigEndian.PutUint64(id[:], n)
-		return id, make([]byte, 512), nil
+func sealNumber(n uint64) func(uint64) (Sealed, error) {
+	return func(uint64) (Sealed, error) {
+		s := Sealed{Envelope: make([]byte, 512), Draft: make([]byte, 1200)}
+		binary.BigEndian.PutUint64(s.ID[:], n)
+		return s, nil
 	}
 }
 

@@ -25,8 +25,8 @@ func Example() {
 	defer p.Close()
 
 	ctx := context.Background()
-	out, err := p.Send(ctx, "Alice", 1_800_000_000_000, func(seq uint64) (id [16]byte, envelope []byte, err error) {
-		return [16]byte{7}, fmt.Appendf(nil, "sealed under number %d", seq), nil
+	out, err := p.Send(ctx, "Alice", 1_800_000_000_000, func(seq uint64) (profile.Sealed, error) {
+		return profile.Sealed{ID: [16]byte{7}, Envelope: fmt.Appendf(nil, "sealed under number %d", seq)}, nil
 	})
 	fmt.Println(out.To, out.State, err)
 	// Here it leaves. Then news of it come:

@@ -46,6 +46,15 @@ type Outgoing struct {
 	Time  int64  // it was written, Unix ms
 }
 
+// A Sealed is a message as it goes into the outbox.
+type Sealed struct {
+	ID       [16]byte
+	Envelope []byte
+	// Draft is the same text, sealed to the user himself, for Withdraw. It is kept until
+	// the message is Sent, and may be nil.
+	Draft []byte
+}
+
 // Send gives a message its number, has it sealed and puts it into the outbox,
 // durably. Only then may it leave. Calls for one peer take turns, so that
 // numbers grow by one, without a gap and without a repeat; an error of seal
@@ -54,7 +63,7 @@ type Outgoing struct {
 // The first number of a new profile is the time now, in Unix ms. A user who
 // lost a profile, or has a second one on another machine, therefore goes on
 // far above all numbers that peers have seen, instead of repeating them.
-func (p *Profile) Send(ctx context.Context, to string, now int64, seal func(seq uint64) (id [16]byte, envelope []byte, err error)) (Outgoing, error) {
+func (p *Profile) Send(ctx context.Context, to string, now int64, seal func(seq uint64) (Sealed, error)) (Outgoing, error) {
 	t, release, err := p.turn(ctx, turnKey{name: fold(to)})
 	if err != nil {
 		return Outgoing{}, err
@@ -74,21 +83,21 @@ func (p *Profile) Send(ctx context.Context, to string, now int64, seal func(seq 
 	if t.next >= math.MaxInt64 {
 		return Outgoing{}, fmt.Errorf("no number is left for a message to %s", to)
 	}
-	id, envelope, err := seal(t.next)
+	s, err := seal(t.next)
 	if err != nil {
 		return Outgoing{}, err
 	}
-	out := Outgoing{ID: id, To: to, Seq: t.next, State: Queued, Time: now}
-	err = p.change(ctx, len(envelope), func(w *disk.Writer) error {
+	out := Outgoing{ID: s.ID, To: to, Seq: t.next, State: Queued, Time: now}
+	err = p.change(ctx, len(s.Envelope)+len(s.Draft), func(w *disk.Writer) error {
 		var state State
-		switch err := w.Row("SELECT state FROM outbox WHERE id = ?", id[:]).Scan(&state); {
+		switch err := w.Row("SELECT state FROM outbox WHERE id = ?", s.ID[:]).Scan(&state); {
 		case err == nil:
-			return fmt.Errorf("message %x is in the outbox already: %w", id, ErrConflict)
+			return fmt.Errorf("message %x is in the outbox already: %w", s.ID, ErrConflict)
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
-		if _, err := w.Exec("INSERT INTO outbox (id, peer, seq, state, why, time, envelope) VALUES (?, ?, ?, ?, '', ?, ?)",
-			id[:], to, int64(out.Seq), Queued, now, envelope); err != nil {
+		if _, err := w.Exec("INSERT INTO outbox (id, peer, seq, state, why, time, envelope, draft) VALUES (?, ?, ?, ?, '', ?, ?, ?)",
+			s.ID[:], to, int64(out.Seq), Queued, now, s.Envelope, s.Draft); err != nil {
 			return err
 		}
 		_, err := w.Exec("INSERT OR REPLACE INTO sequence VALUES (?, ?)", to, int64(out.Seq+1))
@@ -151,13 +160,36 @@ func (p *Profile) SetState(ctx context.Context, id [16]byte, state State, why st
 			return nil
 		}
 		changed = true
-		if _, err := w.Exec("UPDATE outbox SET state = ?, why = ? WHERE id = ?", state, why, id[:]); err != nil || state == Sent {
-			return err
-		}
-		_, err := w.Exec("UPDATE outbox SET envelope = NULL WHERE id = ?", id[:])
-		return err
+		return setState(w, id, state, why)
 	})
 	return changed && err == nil, err
+}
+
+// setState writes the state of a message, and drops what nobody needs from then on.
+func setState(w *disk.Writer, id [16]byte, state State, why string) error {
+	if _, err := w.Exec("UPDATE outbox SET state = ?, why = ?, draft = NULL WHERE id = ?", state, why, id[:]); err != nil || state == Sent {
+		return err
+	}
+	_, err := w.Exec("UPDATE outbox SET envelope = NULL WHERE id = ?", id[:])
+	return err
+}
+
+// Withdraw notes that a message that is Queued has Failed, and makes a draft of it: both
+// or nothing. It leaves others alone.
+func (p *Profile) Withdraw(ctx context.Context, id [16]byte, why string) error {
+	return p.change(ctx, len(why), func(w *disk.Writer) error {
+		var state State
+		switch err := w.Row("SELECT state FROM outbox WHERE id = ?", id[:]).Scan(&state); {
+		case errors.Is(err, sql.ErrNoRows):
+			return fmt.Errorf("message %x: %w", id, ErrNotFound)
+		case err != nil || state != Queued:
+			return err
+		}
+		if _, err := w.Exec("INSERT INTO draft (peer, body) SELECT peer, draft FROM outbox WHERE id = ? AND draft IS NOT NULL", id[:]); err != nil {
+			return err
+		}
+		return setState(w, id, Failed, why)
+	})
 }
 
 // Forget removes messages whose fate, Delivered or Failed, the user has been

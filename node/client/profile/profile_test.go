@@ -204,10 +204,49 @@ func TestManifestAndPeers(t *testing.T) {
 }
 
 // sealAs is a seal that gives the message an id and writes its number down.
-func sealAs(id string) func(uint64) ([16]byte, []byte, error) {
-	return func(seq uint64) (b [16]byte, envelope []byte, err error) {
-		copy(b[:], id)
-		return b, fmt.Appendf(nil, "%s:%d", id, seq), nil
+func sealAs(id string) func(uint64) (Sealed, error) {
+	return func(seq uint64) (s Sealed, err error) {
+		copy(s.ID[:], id)
+		s.Envelope, s.Draft = fmt.Appendf(nil, "%s:%d", id, seq), fmt.Appendf(nil, "draft of %s", id)
+		return s, nil
+	}
+}
+
+// A message that was not sent becomes a draft, once, whatever was told of it before; one
+// that somebody else has does not.
+func TestWithdraw(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "profile")
+	p := openProfile(t, dir)
+	queued, err := p.Send(ctx, "Alice", 1, sealAs("queued"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sent, err := p.Send(ctx, "Alice", 1, sealAs("sent"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.SetState(ctx, sent.ID, Sent, ""); err != nil {
+		t.Fatal(err)
+	}
+	p.Close()
+	p = openProfile(t, dir)
+	for range 2 {
+		for _, id := range [][16]byte{queued.ID, sent.ID} {
+			if err := p.Withdraw(ctx, id, "her key changed"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := p.Withdraw(ctx, [16]byte{1}, ""); !errors.Is(err, ErrNotFound) {
+		t.Errorf("a message that nobody knows: %v, want ErrNotFound", err)
+	}
+	drafts, err := p.Drafts(ctx, "alice")
+	if err != nil || len(drafts) != 1 || string(drafts[0].Body) != "draft of queued" {
+		t.Errorf("drafts %+v, %v; want that of the one message", drafts, err)
+	}
+	box, err := p.Outbox(ctx)
+	if err != nil || len(box) != 2 || box[0].State != Failed || box[0].Why != "her key changed" || box[1].State != Sent {
+		t.Errorf("outbox %+v, %v", box, err)
 	}
 }
 
@@ -225,7 +264,7 @@ func TestSend(t *testing.T) {
 	send("alice", "2", now+1)
 	send("Carol", "3", now)
 	broken := errors.New("no key")
-	if _, err := p.Send(ctx, "Alice", now, func(uint64) (id [16]byte, _ []byte, err error) { return id, nil, broken }); err != broken {
+	if _, err := p.Send(ctx, "Alice", now, func(uint64) (Sealed, error) { return Sealed{}, broken }); err != broken {
 		t.Errorf("got %v, want the error of seal", err)
 	}
 	if _, err := p.Send(ctx, "Alice", now, sealAs("1")); !errors.Is(err, ErrConflict) {
@@ -423,9 +462,8 @@ func TestFullDisk(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 4 {
 		wg.Go(func() {
-			_, err := p.Send(ctx, fmt.Sprint("Peer", i), 1, func(uint64) (id [16]byte, e []byte, err error) {
-				id[0] = byte(i + 1)
-				return id, make([]byte, 1<<20), nil
+			_, err := p.Send(ctx, fmt.Sprint("Peer", i), 1, func(uint64) (Sealed, error) {
+				return Sealed{ID: [16]byte{byte(i + 1)}, Envelope: make([]byte, 1<<20)}, nil
 			})
 			if !errors.Is(err, ErrUnavailable) || !disk.Full(err) {
 				t.Errorf("got %v, want that the disk is full", err)

@@ -100,6 +100,8 @@ CREATE TABLE former (        -- ids of the keys that the user's own account was 
 	id BLOB PRIMARY KEY
 ) WITHOUT ROWID;
 
+ALTER TABLE outbox ADD COLUMN draft BLOB; -- the text, sealed to the user himself, while nobody else has the message
+
 CREATE TABLE retired (       -- hashes of keys of devices that were removed
 	user TEXT NOT NULL COLLATE NOCASE,
 	hash BLOB NOT NULL,
