@@ -705,10 +705,12 @@ var targetsOfChat = []target{
 			{"020000000000000000", nil},
 			{"02b3d8369e5790cff4", nil},
 			{"03", nil},
+			{"040000000000000000", nil},
+			{"04b3d8369e5790cff4", nil},
 			{"00", nil},
 			{"00cc513419", nil},
-			{"02f6b22289f1852db5", nil},
-			{"017f23f3513b0f214b", nil},
+			{"04f6b22289f1852db5", nil},
+			{"04eb424758ccf93990", nil},
 		},
 	},
 	{
@@ -725,6 +727,15 @@ var targetsOfChat = []target{
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"", nil},
+		},
+	},
+	{
+		name: "MailboxLeave", make: func() message { return new(wire.MailboxLeave) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"0000000000000000", nil},
+			{"a1e4c42c13393a07", nil},
+			{"f186326059006553", nil},
 		},
 	},
 	{

@@ -52,6 +52,17 @@ var targetsOfStore = []target{
 		},
 	},
 	{
+		name: "StoreAckBut", make: func() message { return new(wire.StoreAckBut) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"00000000000000000000000000000000000000000000000000080000000000000000", []place{{24, 2}}},
+			{"dc4efebbbc281f89642dc39dcae332eea79cec70c62189e900104c3d6cd683c9566bdd01ae290880" +
+				"e10f", []place{{24, 2}}},
+			{"d54cc8f5478ab951d5d927b48aec9772faef21273e142ef70010c57aaabbae5467222fde193f5033" +
+				"8978", []place{{24, 2}}},
+		},
+	},
+	{
 		name: "StoreRefuse", make: func() message { return new(wire.StoreRefuse) },
 		canonical: true, greedy: false,
 		seeds: []seed{
@@ -126,11 +137,15 @@ var targetsOfStore = []target{
 				"000000000000000100", []place{{0, 1}, {26, 1}, {36, 2}, {46, 2}}},
 			{"017f3e6336376994e709066271566239930a1aec85713c621b30036c786f12d34e9e3d3df1560005" +
 				"938726b30e62506061dd4f152f000680c0736c43a9", []place{{0, 1}, {26, 1}, {38, 2}, {53, 2}}},
+			{"0100000000000000000a000000000000000000000000000000000000000000000000000800000000" +
+				"00000000", []place{{0, 1}, {34, 2}}},
+			{"017f3e6336376994e70a066271566239930a1aec85713c621b30592164c00e6cad930010c5dd7f67" +
+				"2d063f5873c0411f1b3f7674", []place{{0, 1}, {34, 2}}},
 			{"018a22f1a9b83883bb024cb7fa812b46d169c56a107cc13a4669bd124351f48f17dca627971b4889" +
 				"095902766837b53835429e0a54000000", []place{{0, 1}, {42, 1}, {53, 3}}},
-			{"017f3e6336376994e709066271566239930a1aec85713c621b300f6c786f63c39f75746f746e6ce6" +
-				"bca2c3ec1580f0dcae9e001e736c43a9fd49afe8896bae7cd0a9fefa8131283aa4a401444ff69d9e" +
-				"d359b311883bce3a49d50004fd86c9a8", []place{{0, 1}, {26, 1}, {50, 2}, {90, 2}}},
+			{"018a22f1a9b83883bb024cb7fa812b46d169c56a107cc13a4669bd124351f48f17dca627971b4889" +
+				"09590a7668676464796a756f6c875475120170793500002719b3414dcc31f8ed4316c8daa267d882" +
+				"1441a659b2614fb4fd95b6247d2a974051622ec05325dd", []place{{0, 1}, {42, 1}, {61, 3}}},
 		},
 	},
 	{

@@ -4480,6 +4480,7 @@ const (
 	SignalTypeAck       SignalType = 1
 	SignalTypeRefuse    SignalType = 2
 	SignalTypeRelayOnly SignalType = 3
+	SignalTypeLeave     SignalType = 4
 )
 
 // String returns the name of the value, or its number.
@@ -4491,6 +4492,8 @@ func (e SignalType) String() string {
 		return "refuse"
 	case e == SignalTypeRelayOnly:
 		return "relay_only"
+	case e == SignalTypeLeave:
+		return "leave"
 	}
 	return codec.EnumText("SignalType", uint64(e))
 }
@@ -4501,6 +4504,7 @@ type Signal struct {
 	Ack       MailboxAck    // if Type is ack
 	Refuse    MailboxRefuse // if Type is refuse
 	RelayOnly RelayOnly     // if Type is relay_only
+	Leave     MailboxLeave  // if Type is leave
 	Unknown   []byte
 }
 
@@ -4513,6 +4517,8 @@ func (m *Signal) Size() int {
 	case SignalTypeRefuse:
 		n += 8
 	case SignalTypeRelayOnly:
+	case SignalTypeLeave:
+		n += 8
 	default:
 		n += len(m.Unknown)
 	}
@@ -4551,6 +4557,10 @@ func (m *Signal) encode(b []byte) ([]byte, error) {
 	case SignalTypeRelayOnly:
 		if b, err = m.RelayOnly.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "relay_only", len(b)-start)
+		}
+	case SignalTypeLeave:
+		if b, err = m.Leave.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Signal", "leave", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -4597,6 +4607,12 @@ func (m *Signal) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Signal", "relay_only", 1)
 		}
 		b = b[n:]
+	case SignalTypeLeave:
+		n, err := m.Leave.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Signal", "leave", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -4621,6 +4637,9 @@ func (m *Signal) appendText(b []byte) []byte {
 	case SignalTypeRelayOnly:
 		b = append(b, ", relay_only: "...)
 		b = m.RelayOnly.appendText(b)
+	case SignalTypeLeave:
+		b = append(b, ", leave: "...)
+		b = m.Leave.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -4629,7 +4648,10 @@ func (m *Signal) appendText(b []byte) []byte {
 }
 
 // A MailboxAck says that the client has stored everything that was pushed with a seq up to and including this
-// one. Only then does the server forget it. What was not pushed in this session is not acknowledged by any number.
+// one, but what it has left. Only then does the server forget it. What was not pushed in this session is not acknowledged by any
+// number.
+//
+// A user has one mailbox and one session, whichever of his devices is there: what one has acknowledged, no other gets.
 type MailboxAck struct {
 	UpTo uint64
 }
@@ -4736,6 +4758,72 @@ func (m *RelayOnly) String() string { return string(m.appendText(nil)) }
 
 func (m *RelayOnly) appendText(b []byte) []byte {
 	b = append(b, "RelayOnly{"...)
+	return append(b, '}')
+}
+
+// MAILBOX_LEAVE_MAX is how many envelopes a client leaves in one session.
+const MailboxLeaveMax = 1000
+
+// A MailboxLeave says that this device cannot read the envelope at this position and that another of the user's can: it was
+// sealed before its sender knew this device. It comes before any ack of that position, and no ack of this session means it then:
+// it waits for the other device, or for its end.
+type MailboxLeave struct {
+	Seq uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *MailboxLeave) Size() int {
+	return 8
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *MailboxLeave) AppendBinary(b []byte) ([]byte, error) {
+	b = slices.Grow(b, m.Size())
+	b = binary.BigEndian.AppendUint64(b, m.Seq)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *MailboxLeave) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *MailboxLeave) UnmarshalBinary(b []byte) error {
+	*m = MailboxLeave{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("MailboxLeave", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a MailboxLeave from the front of b and returns how many bytes it took.
+func (m *MailboxLeave) Decode(b []byte) (int, error) {
+	if len(b) < 8 {
+		return 0, codec.Cut{Of: &layoutOfMailboxLeave, Have: len(b)}
+	}
+	m.Seq = binary.BigEndian.Uint64(b[0:8])
+	return 8, nil
+}
+
+var layoutOfMailboxLeave = codec.Layout{
+	Message: "MailboxLeave", Fields: []string{"seq"},
+	Ends: []int{8},
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *MailboxLeave) String() string { return string(m.appendText(nil)) }
+
+func (m *MailboxLeave) appendText(b []byte) []byte {
+	b = append(b, "MailboxLeave{"...)
+	b = append(b, "seq: "...)
+	b = codec.AppendUint(b, m.Seq)
 	return append(b, '}')
 }
 

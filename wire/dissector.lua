@@ -322,6 +322,7 @@ names.SignalType = {
   [1] = "ack",
   [2] = "refuse",
   [3] = "relay_only",
+  [4] = "leave",
 }
 names.PeerItemType = {
   [1] = "envelope",
@@ -341,6 +342,7 @@ names.StoreOpKind = {
   [7] = "expire",
   [8] = "refuse",
   [9] = "enter",
+  [10] = "ack_but",
 }
 
 -- f holds the fields, by the name of the struct and of the field.
@@ -1246,11 +1248,14 @@ field("signal.type", "uint8", "type", base.DEC, names.SignalType)
 field("signal.ack", "none", "ack")
 field("signal.refuse", "none", "refuse")
 field("signal.relay_only", "none", "relay_only")
+field("signal.leave", "none", "leave")
 field("signal.unknown", "bytes", "unknown")
 field("signal", "none", "Signal")
 field("mailboxack.up_to", "uint64", "up_to", base.DEC)
 field("mailboxack", "none", "MailboxAck")
 field("relayonly", "none", "RelayOnly")
+field("mailboxleave.seq", "uint64", "seq", base.DEC)
+field("mailboxleave", "none", "MailboxLeave")
 field("mailboxrefuse.seq", "uint64", "seq", base.DEC)
 field("mailboxrefuse", "none", "MailboxRefuse")
 field("peeritem.type", "uint8", "type", base.DEC, names.PeerItemType)
@@ -1288,6 +1293,11 @@ field("storeappend", "none", "StoreAppend")
 field("storeack.mailbox", "bytes", "mailbox")
 field("storeack.up_to", "uint64", "up_to", base.DEC)
 field("storeack", "none", "StoreAck")
+field("storeackbut.mailbox", "bytes", "mailbox")
+field("storeackbut.up_to", "uint64", "up_to", base.DEC)
+field("storeackbut.but_length", "uint16", "but_length", base.DEC)
+field("storeackbut.but", "uint64", "but", base.DEC)
+field("storeackbut", "none", "StoreAckBut")
 field("storerefuse.mailbox", "bytes", "mailbox")
 field("storerefuse.seq", "uint64", "seq", base.DEC)
 field("storerefuse", "none", "StoreRefuse")
@@ -1317,6 +1327,7 @@ field("storeop.put", "none", "put")
 field("storeop.expire", "none", "expire")
 field("storeop.refuse", "none", "refuse")
 field("storeop.enter", "none", "enter")
+field("storeop.ack_but", "none", "ack_but")
 field("storeop", "none", "StoreOp")
 field("storebatch.ops_item_length", "uint32", "ops_item_length", base.DEC)
 field("storebatch.ops_item", "bytes", "ops_item")
@@ -3023,6 +3034,8 @@ function structs.Signal(c)
     c:under(f["signal.refuse"], structs.MailboxRefuse)
   elseif v["type"] == 3 then
     c:under(f["signal.relay_only"], structs.RelayOnly)
+  elseif v["type"] == 4 then
+    c:under(f["signal.leave"], structs.MailboxLeave)
   else
     c:bytes(f["signal.unknown"], "unknown", c:left() / 8)
   end
@@ -3034,6 +3047,10 @@ function structs.MailboxAck(c)
 end
 
 function structs.RelayOnly(c)
+end
+
+function structs.MailboxLeave(c)
+  c:number(f["mailboxleave.seq"], "seq", 64)
 end
 
 function structs.MailboxRefuse(c)
@@ -3107,6 +3124,19 @@ function structs.StoreAck(c)
   c:number(f["storeack.up_to"], "up_to", 64)
 end
 
+function structs.StoreAckBut(c)
+  c:bytes(f["storeackbut.mailbox"], "mailbox", 16)
+  c:number(f["storeackbut.up_to"], "up_to", 64)
+  do
+    local n = c:number(f["storeackbut.but_length"], "but_length", 16)
+    c:within("but", n, function()
+      while c:left() > 0 do
+        c:number(f["storeackbut.but"], "but", 64)
+      end
+    end)
+  end
+end
+
 function structs.StoreRefuse(c)
   c:bytes(f["storerefuse.mailbox"], "mailbox", 16)
   c:number(f["storerefuse.seq"], "seq", 64)
@@ -3163,6 +3193,8 @@ function structs.StoreOp(c)
     c:under(f["storeop.refuse"], structs.StoreRefuse)
   elseif v["kind"] == 9 then
     c:under(f["storeop.enter"], structs.StoreEnter)
+  elseif v["kind"] == 10 then
+    c:under(f["storeop.ack_but"], structs.StoreAckBut)
   else
     malformed("kind selects nothing")
   end

@@ -27,6 +27,7 @@ const (
 	StoreOpKindExpire      StoreOpKind = 7
 	StoreOpKindRefuse      StoreOpKind = 8
 	StoreOpKindEnter       StoreOpKind = 9
+	StoreOpKindAckBut      StoreOpKind = 10
 )
 
 // String returns the name of the value, or its number.
@@ -50,6 +51,8 @@ func (e StoreOpKind) String() string {
 		return "refuse"
 	case e == StoreOpKindEnter:
 		return "enter"
+	case e == StoreOpKindAckBut:
+		return "ack_but"
 	}
 	return codec.EnumText("StoreOpKind", uint64(e))
 }
@@ -65,7 +68,8 @@ func (e StoreOpKind) known() bool {
 		StoreOpKindPut,
 		StoreOpKindExpire,
 		StoreOpKindRefuse,
-		StoreOpKindEnter:
+		StoreOpKindEnter,
+		StoreOpKindAckBut:
 		return true
 	}
 	return false
@@ -507,6 +511,127 @@ func (m *StoreAck) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
+// An ack of everything up to this position but what stands at some positions, in
+// ascending order. That stays as it is.
+type StoreAckBut struct {
+	Mailbox [16]byte
+	UpTo    uint64
+	But     []uint64
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *StoreAckBut) Size() int {
+	return 24 + 2 + 8*len(m.But)
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *StoreAckBut) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	b = slices.Grow(b, m.Size())
+	b = append(b, m.Mailbox[:]...)
+	b = binary.BigEndian.AppendUint64(b, m.UpTo)
+	if 8*len(m.But) < 8 {
+		return b[:start], codec.Below("StoreAckBut", "but", len(b)-start, uint64(8*len(m.But)), 8)
+	}
+	if 8*len(m.But) > 8192 {
+		return b[:start], codec.Above("StoreAckBut", "but", len(b)-start, uint64(8*len(m.But)), 8192)
+	}
+	b = binary.BigEndian.AppendUint16(b, uint16(8*len(m.But)))
+	for _, v := range m.But {
+		b = binary.BigEndian.AppendUint64(b, v)
+	}
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreAckBut) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *StoreAckBut) UnmarshalBinary(b []byte) error {
+	*m = StoreAckBut{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("StoreAckBut", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a StoreAckBut from the front of b and returns how many bytes it took.
+func (m *StoreAckBut) Decode(b []byte) (int, error) {
+	in := b
+	if len(b) < 24 {
+		return 0, m.explain(b, 0)
+	}
+	p := (*[24]byte)(b)
+	m.Mailbox = [16]byte(p[0:16])
+	m.UpTo = binary.BigEndian.Uint64(p[16:24])
+	b = b[24:]
+	if len(b) < 2 {
+		return 0, codec.Short("StoreAckBut", "but", 24, len(b), 2)
+	}
+	n := int(binary.BigEndian.Uint16(b[0:2]))
+	if n < 8 {
+		return 0, codec.Below("StoreAckBut", "but", 24, uint64(n), 8)
+	}
+	if n > 8192 {
+		return 0, codec.Above("StoreAckBut", "but", 24, uint64(n), 8192)
+	}
+	if len(b)-2 < n {
+		return 0, codec.Short("StoreAckBut", "but", 24, len(b)-2, n)
+	}
+	if n%8 != 0 {
+		return 0, codec.Inside(codec.Uneven("StoreAckBut", "but", 24+2, n, 8))
+	}
+	values := slices.Grow(m.But[:0], n/8)
+	for v := b[2 : 2+n]; len(v) >= 8; v = v[8:] {
+		values = append(values, binary.BigEndian.Uint64(v[0:8]))
+	}
+	m.But = values
+	b = b[2+n:]
+	return len(in) - len(b), nil
+}
+
+// explain says what is wrong with the fixed part of b that Decode refused.
+//
+//go:noinline
+func (*StoreAckBut) explain(b []byte, at int) error {
+	switch {
+	case len(b) < 16:
+		return codec.Lacking(codec.Short("StoreAckBut", "mailbox", at, len(b), 16), 24-len(b))
+	case len(b) < 24:
+		return codec.Short("StoreAckBut", "up_to", at+16, len(b)-16, 8)
+	}
+	return nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *StoreAckBut) String() string { return string(m.appendText(nil)) }
+
+func (m *StoreAckBut) appendText(b []byte) []byte {
+	b = append(b, "StoreAckBut{"...)
+	b = append(b, "mailbox: "...)
+	b = codec.AppendBytes(b, m.Mailbox[:])
+	b = append(b, ", up_to: "...)
+	b = codec.AppendUint(b, m.UpTo)
+	b = append(b, ", but: "...)
+	b = append(b, '[')
+	for i := range m.But {
+		if i > 0 {
+			b = append(b, ' ')
+		}
+		b = codec.AppendUint(b, m.But[i])
+	}
+	b = append(b, ']')
+	return append(b, '}')
+}
+
 // The owner of the mailbox won't take the envelope at this position: it alone
 // is deleted, and a note that it was refused goes into the mailbox of its
 // sender. Where no envelope is, nothing changes.
@@ -905,6 +1030,7 @@ type StoreOp struct {
 	Expire      StoreExpire      // if Kind is expire
 	Refuse      StoreRefuse      // if Kind is refuse
 	Enter       StoreEnter       // if Kind is enter
+	AckBut      StoreAckBut      // if Kind is ack_but
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -929,6 +1055,8 @@ func (m *StoreOp) Size() int {
 		n += 24
 	case StoreOpKindEnter:
 		n += m.Enter.Size()
+	case StoreOpKindAckBut:
+		n += m.AckBut.Size()
 	}
 	return n
 }
@@ -996,6 +1124,10 @@ func (m *StoreOp) encode(b []byte) ([]byte, error) {
 	case StoreOpKindEnter:
 		if b, err = m.Enter.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "enter", len(b)-start)
+		}
+	case StoreOpKindAckBut:
+		if b, err = m.AckBut.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "StoreOp", "ack_but", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("StoreOp", "kind", len(b)-start, uint64(m.Kind))
@@ -1082,6 +1214,12 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "StoreOp", "enter", 10)
 		}
 		b = b[n:]
+	case StoreOpKindAckBut:
+		n, err := m.AckBut.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "StoreOp", "ack_but", 10)
+		}
+		b = b[n:]
 	default:
 		return 0, codec.Unknown("StoreOp", "kind", 9, uint64(m.Kind))
 	}
@@ -1144,6 +1282,9 @@ func (m *StoreOp) appendText(b []byte) []byte {
 	case StoreOpKindEnter:
 		b = append(b, ", enter: "...)
 		b = m.Enter.appendText(b)
+	case StoreOpKindAckBut:
+		b = append(b, ", ack_but: "...)
+		b = m.AckBut.appendText(b)
 	}
 	return append(b, '}')
 }

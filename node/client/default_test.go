@@ -315,6 +315,37 @@ func TestAttack56TwoDevices(t *testing.T) {
 	}
 }
 
+// A letter that was sealed before its sender knew a device waits for the one that can
+// read it, whichever of them comes first; what came after it is not held up.
+func TestLetterForAnotherDevice(t *testing.T) {
+	w := newDefaultWorld(t)
+	bob := w.enter("Bob")
+	w.enter("Alice").leave()
+	before := bob.says("Alice", "to the first device")
+	bob.told(before, client.Queued)
+	laptop := w.elsewhere(t)
+	second := laptop.enter("Alice")
+	await(second, "the notice", 1, func(e client.Unreadable) bool { return strings.Contains(e.Why.Error(), "another device of yours") })
+	await(bob, "the second device", 1, func(client.AccountChanged) bool { return true })
+	after := bob.says("Alice", "to both")
+	second.gets("Bob", "to both")
+	bob.told(after, client.Delivered)
+	second.leave()
+	third := bob.says("Alice", "whoever comes first")
+	bob.told(third, client.Queued)
+	second = laptop.enter("Alice")
+	second.gets("Bob", "whoever comes first")
+	bob.told(third, client.Delivered)
+	second.leave()
+
+	first := w.enter("Alice")
+	first.gets("Bob", "to the first device")
+	bob.told(before, client.Delivered)
+	if n := first.count("to both") + first.count("whoever comes first"); n > 0 {
+		t.Errorf("it got %d of what the other device has acknowledged", n)
+	}
+}
+
 // "Two clients shown two trees find out with the first message between them and
 // hold the evidence."
 func TestTwoTrees(t *testing.T) {

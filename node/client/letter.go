@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"slices"
 	"time"
 
 	"sotto/node/directory"
@@ -90,6 +91,9 @@ func (t *defaultTier) ready(ctx context.Context, sealed []byte) error {
 func (t *defaultTier) open(ctx context.Context, _ string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error) {
 	device, accounts := t.meAndFormer()
 	l, err := envelope.OpenLetter(device, accounts, key.(contactPin).Contact, now, oldest, sealed)
+	if errors.Is(err, envelope.ErrNoSlot) {
+		return nil, t.elsewhere(ctx, sealed)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +101,28 @@ func (t *defaultTier) open(ctx context.Context, _ string, key pin, now time.Time
 		return nil, headError(err)
 	}
 	return openedLetter(l), nil
+}
+
+// elsewhere says of a letter that this device can't read whether another one of ours can:
+// one that the log shows, or the first of them, which can read what was written before
+// there was any.
+func (t *defaultTier) elsewhere(ctx context.Context, sealed []byte) error {
+	readers, err := envelope.Readers(sealed)
+	if err != nil {
+		return err
+	}
+	own, err := t.log.entry(ctx, t.cfg.User)
+	if err != nil {
+		return &notNowError{err}
+	}
+	_, accounts := t.meAndFormer()
+	for _, id := range readers {
+		_, shown := own.Device(id)
+		if shown || slices.Contains(accounts, id) && len(own.Body().Devices) > 1 {
+			return errElsewhere
+		}
+	}
+	return envelope.ErrNoSlot
 }
 
 // headError makes an alarm of what a head in a letter proves. That the server has

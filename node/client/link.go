@@ -28,6 +28,8 @@ type link struct {
 
 	// Owned by the loop.
 	refused  []uint64 // positions of our mailbox to refuse
+	left     []uint64 // and to leave for another device of ours
+	leaves   int      // how many were left
 	stored   uint64   // the last position that was pushed in this session and is on our disk
 	caughtUp bool     // what waited in our mailbox has been taken
 }
@@ -162,7 +164,7 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 			c.open(parcel{
 				envelope: p.Deliver.Envelope,
 				stored:   true,
-				done:     func(v verdict) { c.tell(func(l *loop) { l.ack(k, seq, v.refuse) }) },
+				done:     func(v verdict) { c.tell(func(l *loop) { l.ack(k, seq, v) }) },
 				failed:   func(why error) { c.tell(func(l *loop) { l.lost(k, why) }) },
 			})
 		case wire.PushTypeReceipt:
@@ -186,11 +188,15 @@ func (c *Client) readPushes(k *link, r *chat.Reader) error {
 // what is at seq never will be, and says so to the server. It does neither for
 // a session that is over, maybe because our disk did not take something before
 // seq: that comes again in the next.
-func (l *loop) ack(k *link, seq uint64, refuse bool) {
+func (l *loop) ack(k *link, seq uint64, v verdict) {
 	if l.link != k {
 		return
 	}
-	if refuse {
+	switch {
+	case v.leave && k.leaves < wire.MailboxLeaveMax:
+		k.left = append(k.left, seq)
+		k.leaves++
+	case v.refuse, v.leave:
 		k.refused = append(k.refused, seq)
 	}
 	k.stored = max(k.stored, seq)
@@ -214,10 +220,18 @@ func (c *Client) writeSignals(k *link, control *transport.Stream) {
 		case <-c.ctx.Done():
 			return
 		}
-		var refused []uint64
+		var refused, left []uint64
 		var upTo uint64
-		if c.do(c.ctx, func(*loop) { refused, upTo, k.refused = k.refused, k.stored, nil }) != nil {
+		if c.do(c.ctx, func(*loop) {
+			refused, left, upTo = k.refused, k.left, k.stored
+			k.refused, k.left = nil, nil
+		}) != nil {
 			return
+		}
+		for _, seq := range left {
+			if w.Item(&wire.Signal{Type: wire.SignalTypeLeave, Leave: wire.MailboxLeave{Seq: seq}}) != nil {
+				return
+			}
 		}
 		for _, seq := range refused {
 			if w.Item(&wire.Signal{Type: wire.SignalTypeRefuse, Refuse: wire.MailboxRefuse{Seq: seq}}) != nil {

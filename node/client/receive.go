@@ -31,6 +31,7 @@ type parcel struct {
 type verdict struct {
 	id     MessageID
 	refuse bool // not acceptable, now or later
+	leave  bool // for another device of ours
 }
 
 // open verifies and opens a parcel and hands it on to the disk. Its caller is
@@ -75,6 +76,13 @@ func (c *Client) open(p parcel) {
 	switch {
 	case errors.As(err, &alarm), errors.As(err, &later):
 		c.unable(p, err)
+		return
+	case errors.Is(err, errElsewhere) && !p.stored: // without a receipt he gives it to the server
+		p.failed(err)
+		return
+	case errors.Is(err, errElsewhere):
+		v.refuse, v.leave = false, true
+		c.refuse(p, v, claimed, err)
 		return
 	case err != nil:
 		c.refuse(p, v, claimed, err)
@@ -163,7 +171,7 @@ func message(ct *contact, m *opened, place int64) Message {
 	}
 }
 
-// refuse says why a parcel is not accepted, in the order of its stream.
+// refuse says why a parcel is not accepted here, in the order of its stream.
 func (c *Client) refuse(p parcel, v verdict, from string, why error) {
 	if keys.CheckName(from) != nil {
 		from = "" // nothing of what is not verified reaches a screen unchecked

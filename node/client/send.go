@@ -218,7 +218,7 @@ func (c *Client) receipt(k *link, r wire.Receipt) {
 					l.fail(ct, o, why)
 				}
 			}
-			l.ack(k, r.Seq, false)
+			l.ack(k, r.Seq, verdict{})
 		})
 	})
 }

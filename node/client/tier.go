@@ -54,7 +54,8 @@ type tier interface {
 	// the keys of its sender are looked up.
 	ready(ctx context.Context, sealed []byte) error
 	// open verifies and opens a message. A *DirectoryError is an alarm, a
-	// *notNowError says nothing about the message.
+	// *notNowError says nothing about the message, errElsewhere that it is for another
+	// device.
 	open(ctx context.Context, from string, key pin, now time.Time, oldest time.Duration, sealed []byte) (*opened, error)
 	// reopen opens a message that was verified before it went to our disk.
 	reopen(from string, key pin, now time.Time, sealed []byte) (*opened, error)
@@ -124,6 +125,9 @@ type pin interface {
 type notNowError struct{ error }
 
 func (e *notNowError) Unwrap() error { return e.error }
+
+// errElsewhere says that a message can be read at another device of ours, and not here.
+var errElsewhere = errors.New("the envelope was sealed before its sender knew this device; another device of yours can read it")
 
 // A heading is what we say of a message besides its text.
 type heading struct {

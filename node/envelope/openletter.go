@@ -31,6 +31,20 @@ func PeekLetter(b []byte) (*wire.LetterHeader, error) {
 	return &l.Body.Header, nil
 }
 
+// Readers gives the devices and accounts to whose keys a letter is sealed, without believing
+// it.
+func Readers(b []byte) ([]wire.KeyId, error) {
+	l, err := decodeLetter(b)
+	if err != nil {
+		return nil, err
+	}
+	var ids []wire.KeyId
+	for i := range l.Body.Slots {
+		ids = append(ids, l.Body.Slots[i].To)
+	}
+	return ids, nil
+}
+
 // decodeLetter reads a letter, which shares memory with b.
 func decodeLetter(b []byte) (*wire.Letter, error) {
 	l := new(wire.Letter)

@@ -2,10 +2,12 @@ package server
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
 	"sotto/node/store"
+	"sotto/wire"
 )
 
 // An ackLine carries a client's acks to the store. Acks are cumulative, so
@@ -53,10 +55,43 @@ const ackRetry = time.Second
 
 // storeAck forgets what the client has.
 func (s *session) storeAck(ctx context.Context, upTo uint64) {
+	if but := s.left.upTo(upTo); len(but) > 0 {
+		s.settle(ctx, store.Op{AckBut: &store.AckBut{Mailbox: s.account.mailbox, UpTo: upTo, But: but}})
+		return
+	}
 	s.settle(ctx, store.Op{Ack: &store.Ack{
 		Mailbox: s.account.mailbox,
 		UpTo:    upTo,
 	}})
+}
+
+// A leftover are positions of a mailbox that a client has left for another device of
+// its user. No ack means them.
+type leftover struct {
+	mu sync.Mutex
+	at []uint64 // in order
+}
+
+// add takes note of a position, and reports false if there are too many.
+func (l *leftover) add(seq uint64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, known := slices.BinarySearch(l.at, seq)
+	if !known && len(l.at) < wire.MailboxLeaveMax {
+		l.at, known = slices.Insert(l.at, i, seq), true
+	}
+	return known
+}
+
+// upTo gives the positions up to one.
+func (l *leftover) upTo(seq uint64) []uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	i, found := slices.BinarySearch(l.at, seq)
+	if found {
+		i++
+	}
+	return slices.Clone(l.at[:i])
 }
 
 // storeRefusal forgets one envelope that the client won't take, and tells its

@@ -39,6 +39,7 @@ type session struct {
 	visitor allowance     // of somebody without an account
 	hidden  atomic.Bool   // the client wants no conns with other clients
 	pushed  atomic.Uint64 // the highest position that was pushed
+	left    leftover      // what the client leaves for another device
 	writing sync.Mutex    // held while one push is written
 	control *chat.Writer
 }
@@ -268,6 +269,11 @@ func (s *session) readSignals(ctx context.Context, r *chat.Reader) {
 		case wire.SignalTypeRefuse:
 			if sig.Refuse.Seq > 0 && sig.Refuse.Seq <= s.pushed.Load() {
 				s.storeRefusal(ctx, sig.Refuse.Seq)
+			}
+		case wire.SignalTypeLeave:
+			if sig.Leave.Seq > 0 && sig.Leave.Seq <= s.pushed.Load() && !s.left.add(sig.Leave.Seq) {
+				s.close(wire.CloseCodeProtocolError, "too much is left in the mailbox")
+				return
 			}
 		}
 	}

@@ -52,7 +52,7 @@ func (t *tx) apply(b []byte) (Result, error) {
 	case wire.StoreOpKindAppend:
 		return t.append(&op.Append)
 	case wire.StoreOpKindAck:
-		return t.ack(&op.Ack)
+		return t.ack(op.Ack.Mailbox, op.Ack.UpTo, nil)
 	case wire.StoreOpKindMark:
 		return t.mark(&op.Mark)
 	case wire.StoreOpKindSetManifest:
@@ -65,6 +65,8 @@ func (t *tx) apply(b []byte) (Result, error) {
 		return t.refused(&op.Refuse)
 	case wire.StoreOpKindEnter:
 		return t.enter(&op.Enter)
+	case wire.StoreOpKindAckBut:
+		return t.ack(op.AckBut.Mailbox, op.AckBut.UpTo, op.AckBut.But)
 	}
 	return Result{}, refuse(ErrBadOp, "kind %v", op.Kind)
 }

@@ -39,6 +39,7 @@ func testEngine(t *testing.T, open func(testing.TB) Engine) {
 		{"AppendOnce", testAppendOnce},
 		{"AppendAfterAck", testAppendAfterAck},
 		{"AckTellsSender", testAckTellsSender},
+		{"AckBut", testAckBut},
 		{"RefuseTellsSender", testRefuseTellsSender},
 		{"Quota", testQuota},
 		{"ReadPages", testReadPages},
@@ -343,6 +344,30 @@ func testAckTellsSender(f *fixture) {
 	self := f.do(appendOp("Alice", "Alice", 5, "memo"))
 	f.do(ackOp("Alice", self.Seq))
 	f.holds("Alice", "delivered:Alice:message 00000005")
+}
+
+// "An ack of everything up to this position but what stands at some positions. That
+// stays as it is."
+func testAckBut(f *fixture) {
+	f.users("Alice", "Bob")
+	var at []uint64
+	for i, text := range []string{"one", "two", "three", "four"} {
+		at = append(at, uint64(f.do(appendOp("Bob", "Alice", i+1, text)).Seq))
+	}
+	but := func(upTo uint64, at ...uint64) Op {
+		return Op{AckBut: &AckBut{Mailbox: mailboxOf("Alice"), UpTo: upTo, But: at}}
+	}
+	f.refused(but(at[2], at[1], at[0]), ErrBadOp)
+	for range 2 {
+		f.do(but(at[2], at[1], 1<<60))
+		f.holds("Alice", "envelope:Bob:two", "envelope:Bob:four")
+	}
+	f.holds("Bob", "delivered:Alice:message 00000001", "delivered:Alice:message 00000003")
+	if res := f.do(ackOp("Alice", Seq(at[3]))); res.Dropped != 2 {
+		f.Errorf("got %+v, want the two that were left dropped", res)
+	}
+	f.holds("Alice")
+	f.refused(Op{AckBut: &AckBut{Mailbox: mailboxOf("Nobody"), UpTo: 1, But: []uint64{1}}}, ErrNotFound)
 }
 
 func testQuota(f *fixture) {

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"math"
+	"slices"
 )
 
 // append puts an envelope into a mailbox, once.
@@ -79,20 +80,28 @@ func (t *tx) checkShare(op *Append, envelopes, bytes int) error {
 	return nil
 }
 
-// ack drops what the owner of the mailbox has stored.
-func (t *tx) ack(op *Ack) (Result, error) {
+// ack drops what the owner of the mailbox has stored: all up to a position but what
+// stands at those of the list.
+func (t *tx) ack(mailbox Mailbox, upTo uint64, but []uint64) (Result, error) {
+	if !slices.IsSorted(but) {
+		return Result{}, refuse(ErrBadOp, "positions are not in order")
+	}
 	var exists int
-	switch err := t.db.Row("SELECT 1 FROM mailbox WHERE id = ?", op.Mailbox[:]).Scan(&exists); {
+	switch err := t.db.Row("SELECT 1 FROM mailbox WHERE id = ?", mailbox[:]).Scan(&exists); {
 	case errors.Is(err, sql.ErrNoRows):
-		return Result{}, refuse(ErrNotFound, "mailbox %x", op.Mailbox)
+		return Result{}, refuse(ErrNotFound, "mailbox %x", mailbox)
 	case err != nil:
 		return Result{}, err
 	}
 	items, err := t.items("SELECT seq, mailbox, kind, peer, id, length(body) FROM item WHERE mailbox = ? AND seq <= ? ORDER BY seq",
-		op.Mailbox[:], int64(min(op.UpTo, math.MaxInt64)))
+		mailbox[:], int64(min(upTo, math.MaxInt64)))
 	if err != nil {
 		return Result{}, err
 	}
+	items = slices.DeleteFunc(items, func(it item) bool {
+		_, stays := slices.BinarySearch(but, uint64(it.seq))
+		return stays
+	})
 	for _, it := range items {
 		if err := t.settle(it, KindDelivered); err != nil {
 			return Result{}, err

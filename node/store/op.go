@@ -17,6 +17,7 @@ type (
 	Expire      = wire.StoreExpire
 	Refuse      = wire.StoreRefuse
 	Enter       = wire.StoreEnter
+	AckBut      = wire.StoreAckBut
 )
 
 // An Op is one change of the state; exactly one pointer is set.
@@ -32,6 +33,7 @@ type Op struct {
 	Put         *Put
 	Expire      *Expire // -> Dropped: 0 when nothing is left
 	Enter       *Enter  // -> Rev; ErrConflict, ErrNotFound, ErrTooBig
+	AckBut      *AckBut // -> Dropped; ErrNotFound
 }
 
 // encode gives the bytes of a StoreOp.
@@ -72,6 +74,10 @@ func (op *Op) encode() ([]byte, error) {
 	}
 	if op.Enter != nil {
 		m.Kind, m.Enter = wire.StoreOpKindEnter, *op.Enter
+		set++
+	}
+	if op.AckBut != nil {
+		m.Kind, m.AckBut = wire.StoreOpKindAckBut, *op.AckBut
 		set++
 	}
 	if set != 1 {
