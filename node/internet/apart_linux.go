@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"runtime"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,27 +23,16 @@ const destinationAt = 1
 // spread over socks by destination. It is called before socks are given to NewPacketIO.
 // Apart returns nil where that can't be had; socks get everything then.
 func Apart(socks []net.PacketConn) PacketIO {
-	var network string
 	for _, s := range socks {
-		u, ok := s.(*net.UDPConn)
-		if !ok {
-			return nil
-		}
-		raw, err := u.SyscallConn()
-		if err != nil {
-			return nil
-		}
-		// A socket may agree to share its address after it was bound as well.
-		if err := onSocket(raw, func(fd int) error {
-			network = networkOf(fd)
-			return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
-		}); err != nil {
+		if share(s) != nil {
 			return nil
 		}
 	}
-	config := net.ListenConfig{Control: func(_, _ string, raw syscall.RawConn) error {
-		return onSocket(raw, func(fd int) error { return unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
-	}}
+	network := "udp"
+	if raw, err := socks[0].(*net.UDPConn).SyscallConn(); err == nil {
+		raw.Control(func(fd uintptr) { network = networkOf(int(fd)) })
+	}
+	config := net.ListenConfig{Control: sharing}
 	s, err := config.ListenPacket(context.Background(), network, socks[0].LocalAddr().String())
 	if err != nil {
 		return nil

@@ -43,7 +43,7 @@ type PacketIO interface {
 }
 
 // NewPacketIO returns the fastest PacketIO there is for a socket. It owns the
-// socket from now on.
+// socket from now on, and may go on with another descriptor of the same.
 func NewPacketIO(sock net.PacketConn) PacketIO {
 	if b := newBatched(sock); b != nil {
 		return b
