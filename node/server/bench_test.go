@@ -11,7 +11,7 @@ import (
 
 // generous lets a benchmark ask for as much as it can.
 var generous = Limits{
-	Sends: Rate{1e9, 1e9}, SendBytes: Rate{1e12, 1e12}, Locates: Rate{1e9, 1e9}, Lists: Rate{1e9, 1e9},
+	Sends: Rate{1e9, 1e9}, SendBytes: Rate{1e12, 1e12}, DailySends: Rate{1e9, 1e9}, Locates: Rate{1e9, 1e9}, Lists: Rate{1e9, 1e9},
 	RequestsPerSession: 64,
 }
 

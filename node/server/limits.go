@@ -23,10 +23,11 @@ type Limits struct {
 	Keep               time.Duration // an envelope that nobody fetches
 	Introduction       time.Duration // from the introduction to the dial
 
-	Sends     Rate // messages of one user
-	SendBytes Rate // their bytes
-	Locates   Rate
-	Lists     Rate
+	Sends      Rate // messages of one user
+	SendBytes  Rate // their bytes
+	DailySends Rate // messages of one user in the long run: the store knows each for a day after it is gone
+	Locates    Rate
+	Lists      Rate
 
 	// Of the default tier.
 	Invitation time.Duration // that a user has asked for
@@ -57,6 +58,7 @@ var defaults = Limits{
 	Introduction:       30 * time.Second,
 	Sends:              Rate{PerSecond: 1000, Burst: 4000},
 	SendBytes:          Rate{PerSecond: 16 << 20, Burst: 64 << 20},
+	DailySends:         Rate{PerSecond: 10, Burst: 100_000}, // a million a day, which take some 100 MB
 	Locates:            Rate{PerSecond: 20, Burst: 100},
 	Lists:              Rate{PerSecond: 10, Burst: 50},
 	Invitation:         24 * time.Hour,
@@ -93,6 +95,7 @@ func (l Limits) filled() Limits {
 		Introduction:       or(l.Introduction, d.Introduction),
 		Sends:              or(l.Sends, d.Sends),
 		SendBytes:          or(l.SendBytes, d.SendBytes),
+		DailySends:         or(l.DailySends, d.DailySends),
 		Locates:            or(l.Locates, d.Locates),
 		Lists:              or(l.Lists, d.Lists),
 		Invitation:         or(l.Invitation, d.Invitation),

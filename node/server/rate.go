@@ -30,21 +30,25 @@ func (b *bucket) take(now time.Time, r Rate, n float64) (wait time.Duration) {
 // An allowance is what one user may still ask for. It belongs to the user,
 // not to the session, so that logging in again brings nothing.
 type allowance struct {
-	mu                               sync.Mutex
-	sends, sendBytes, locates, lists bucket
-	leaves, publishes, invites       bucket
+	mu                           sync.Mutex
+	sends, sendBytes, dailySends bucket
+	locates, lists               bucket
+	leaves, publishes, invites   bucket
 }
 
 // send takes one message of size bytes.
 func (a *allowance) send(now time.Time, l *Limits, size int) (wait time.Duration) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	before := a.sends
+	sends, dailySends := a.sends, a.dailySends
 	if wait = a.sends.take(now, l.Sends, 1); wait > 0 {
 		return wait
 	}
-	if wait = a.sendBytes.take(now, l.SendBytes, float64(size)); wait > 0 {
-		a.sends = before // refused: the message is not counted
+	if wait = a.dailySends.take(now, l.DailySends, 1); wait == 0 {
+		wait = a.sendBytes.take(now, l.SendBytes, float64(size))
+	}
+	if wait > 0 {
+		a.sends, a.dailySends = sends, dailySends // refused: the message is not counted
 	}
 	return wait
 }

@@ -34,7 +34,7 @@ func TestBucket(t *testing.T) {
 }
 
 func TestRefusedMessageIsNotCounted(t *testing.T) {
-	l := Limits{Sends: Rate{1, 2}, SendBytes: Rate{1000, 1000}}
+	l := Limits{Sends: Rate{1, 2}, SendBytes: Rate{1000, 1000}, DailySends: Rate{1, 2}}
 	now := time.UnixMilli(1_000_000)
 	var a allowance
 	if wait := a.send(now, &l, 1000); wait != 0 {
@@ -45,5 +45,33 @@ func TestRefusedMessageIsNotCounted(t *testing.T) {
 	}
 	if wait := a.send(now, &l, 0); wait != 0 {
 		t.Fatalf("the refused message was counted: the next waits %v", wait)
+	}
+}
+
+// What is delivered is remembered for a day, so a user can't send as fast as he may for
+// a second all day long. What a person sends at once is not slowed down.
+func TestSendsOfADayAreBounded(t *testing.T) {
+	l := Limits{}.filled()
+	start := time.UnixMilli(1_000_000)
+	const most = 1_000_000
+	var a allowance
+	sent := 0
+	for second := range 24 * 60 * 60 {
+		now := start.Add(time.Duration(second) * time.Second)
+		for sent <= most && a.send(now, &l, 100) == 0 {
+			sent++
+		}
+		if want := min(4000+1000*second, 100_000); sent < want {
+			t.Fatalf("after %d seconds %d messages were taken, want %d", second, sent, want)
+		}
+	}
+	if sent > most {
+		t.Errorf("more than %d messages were taken in a day", most)
+	}
+	a = allowance{}
+	l.DailySends = Rate{1, 1}
+	a.send(start, &l, 0)
+	if wait := a.send(start.Add(500*time.Millisecond), &l, 0); wait != 500*time.Millisecond {
+		t.Errorf("the message after the last of the day waits %v, want 500ms", wait)
 	}
 }
