@@ -104,6 +104,9 @@ type classicGuest struct {
 
 func (g *classicGuest) name() string { return g.peer.User }
 
+// visitor is asked of nobody: in this tier everybody who logs in has an account.
+func (g *classicGuest) visitor() *allowance { return new(allowance) }
+
 func (g *classicGuest) full() bool { return true }
 
 // welcome returns M6.

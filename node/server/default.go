@@ -21,11 +21,12 @@ type defaultTier struct {
 	book      *ledger.Ledger
 	login     *channel.Server
 	registrar *channel.Registrar
+	visitors  visitors
 }
 
 // newDefault reads the log, and with it the users into the server's accounts.
 func newDefault(ctx context.Context, s *Server, host *keys.Host, work uint8) (*defaultTier, error) {
-	t := &defaultTier{srv: s, host: host}
+	t := &defaultTier{srv: s, host: host, visitors: visitors{most: s.limits.Visits}}
 	var err error
 	if t.registrar, err = channel.NewRegistrar(host); err != nil {
 		return nil, err
@@ -108,6 +109,9 @@ type member struct {
 
 // name is empty for somebody with an invitation.
 func (m *member) name() string { return m.peer.User }
+
+// visitor is the allowance of the invitation, however often it logs in.
+func (m *member) visitor() *allowance { return m.tier.visitors.allowance(*m.peer.Invitation) }
 
 // full reports whether the log shows the device now.
 func (m *member) full() bool {

@@ -22,8 +22,8 @@
 // has a control stream for pushes and acks, and a stream for each request.
 // Memory is bounded by Limits: a session holds a fixed number of requests and
 // queued pushes, and a client that does not read stops its own mailbox and
-// nothing else. Rates are kept per user, so that a new conn brings no new
-// allowance.
+// nothing else. Rates are kept per user, and per invitation of those who have no
+// account, so that a new conn brings no new allowance.
 //
 // The state folder, its keys and the making of users by the operator are the
 // matter of the package deployment below this one.

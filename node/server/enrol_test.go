@@ -340,3 +340,41 @@ func TestDefaultRates(t *testing.T) {
 		refused(t, "one "+kind.String()+" too many", err, wire.RefusedCodeRateLimited)
 	}
 }
+
+// "Each new login with one invitation brings another 25 MB of the log": an allowance
+// belongs to the invitation.
+func TestRateOfAnInvitation(t *testing.T) {
+	w, d := aDefaultWorld(t, Limits{Leaves: Rate{PerSecond: 1e-6, Burst: 2}})
+	first := d.invited(t)
+	leaves := &wire.Request{Type: wire.RequestTypeLeaves}
+	for i, l := range []login{first, d.as(channel.ClientConfig{Invitation: first.invitation})} {
+		if _, err := w.visit(fmt.Sprint("guest ", i), l).ask(leaves); err != nil {
+			t.Fatalf("session %d with the invitation: %v", i, err)
+		}
+	}
+	_, err := w.visit("the same", d.as(channel.ClientConfig{Invitation: first.invitation})).ask(leaves)
+	refused(t, "one part of the log too many", err, wire.RefusedCodeRateLimited)
+	if _, err := w.visit("another", d.invited(t)).ask(leaves); err != nil {
+		t.Errorf("with another invitation: %v", err)
+	}
+}
+
+// What is kept of invitations is bounded, and the oldest goes first.
+func TestVisitorsAreForgotten(t *testing.T) {
+	v := visitors{most: 2}
+	in := func(n byte) wire.Invitation { return wire.Invitation{Id: [8]byte{n}} }
+	first, second := v.allowance(in(1)), v.allowance(in(2))
+	if v.allowance(in(1)) != first {
+		t.Error("a second login has another allowance")
+	}
+	v.allowance(in(3))
+	if v.allowance(in(2)) != second {
+		t.Error("not the oldest was forgotten")
+	}
+	if v.allowance(in(1)) == first {
+		t.Error("three are remembered, at most two may be")
+	}
+	if len(v.allowances) != 2 || len(v.order) != 2 {
+		t.Errorf("%d and %d are remembered, want 2", len(v.allowances), len(v.order))
+	}
+}

@@ -27,8 +27,9 @@ func (b *bucket) take(now time.Time, r Rate, n float64) (wait time.Duration) {
 	return 0
 }
 
-// An allowance is what one user may still ask for. It belongs to the user,
-// not to the session, so that logging in again brings nothing.
+// An allowance is what one user may still ask for. It belongs to the user, or to
+// the invitation of who is none yet, and not to the session, so that logging in again
+// brings nothing.
 type allowance struct {
 	mu                           sync.Mutex
 	sends, sendBytes, dailySends bucket

@@ -36,7 +36,6 @@ type session struct {
 
 	begun   atomic.Bool   // others may see it, and it may make all requests
 	gone    bool          // has left the table for good; guarded by the table
-	visitor allowance     // of somebody without an account
 	hidden  atomic.Bool   // the client wants no conns with other clients
 	pushed  atomic.Uint64 // the highest position that was pushed
 	left    leftover      // what the client leaves for another device
@@ -57,7 +56,7 @@ func (srv *Server) lifetime() time.Duration {
 // allowance is what the session's user may still ask for.
 func (s *session) allowance() *allowance {
 	if s.account == nil {
-		return &s.visitor
+		return s.guest.visitor()
 	}
 	return &s.account.allowance
 }

@@ -28,6 +28,8 @@ type tier interface {
 type guest interface {
 	// name is the user's, as registered; empty, of somebody who has no account yet.
 	name() string
+	// visitor is what somebody who has no account yet may still ask for.
+	visitor() *allowance
 	// full reports whether the session may begin at once. Until it begins nobody
 	// sees it, nothing is pushed, and only the tier's own requests are answered.
 	full() bool
