@@ -603,6 +603,38 @@ func TestRotatedAccountIsSaidOnce(t *testing.T) {
 	bob.told(bob.says("Alice", "sealed to the new keys"), client.Queued)
 }
 
+// A conn between two users outlives the server's key. What one writes who knows the new
+// key, and the other can't judge yet, is not refused: it comes by the server, once he has
+// followed it.
+func TestServerKeyIsRotatedUnderADirectConn(t *testing.T) {
+	w := newDefaultWorld(t)
+	alice := w.enter("Alice")
+	cut := new(cutOff)
+	bob := w.enter("Bob", func(cfg *client.Config) {
+		cfg.Listen = func(server netip.AddrPort) (conn net.PacketConn, err error) {
+			cut.server = server
+			cut.PacketConn, err = client.Listen(server)
+			return cut, err
+		}
+	})
+	if e := alice.told(alice.says("Bob", "under the old key"), client.Delivered); !e.Direct {
+		t.Fatal("not directly")
+	}
+	cut.apart.Store(true)
+	w.halt()
+	if err := w.host.Rotate(rand.Reader, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	w.enterAccount("Dave") // so that there is a head under the new key
+	w.start()
+	await(alice, "the new key", 1, func(client.ServerKeyRenewed) bool { return true })
+	id := alice.says("Bob", "under the new key")
+	alice.told(id, client.Queued)
+	cut.apart.Store(false)
+	bob.gets("Alice", "under the new key")
+	alice.told(id, client.Delivered)
+}
+
 // A server's key that the old one signed is followed and said once; clients that
 // run and clients that come find the way.
 func TestServerKeyIsRotated(t *testing.T) {

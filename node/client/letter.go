@@ -125,13 +125,17 @@ func (t *defaultTier) elsewhere(ctx context.Context, sealed []byte) error {
 	return envelope.ErrNoSlot
 }
 
+// errNotSigned accuses the writer of a letter, or is about a key of the server that we
+// have not been told of yet.
+var errNotSigned = errors.New("the message names a state of the log that the server never signed")
+
 // headError makes an alarm of what a head in a letter proves. That the server has
 // never signed it accuses its writer alone; a failure of ours accuses nobody.
 func headError(err error) error {
 	var alarm *DirectoryError
 	switch {
 	case errors.Is(err, directory.ErrHead):
-		return errors.New("the message names a state of the log that the server never signed")
+		return errNotSigned
 	case errors.As(err, &alarm):
 		return err
 	}

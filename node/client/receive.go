@@ -77,7 +77,8 @@ func (c *Client) open(p parcel) {
 	case errors.As(err, &alarm), errors.As(err, &later):
 		c.unable(p, err)
 		return
-	case errors.Is(err, errElsewhere) && !p.stored: // without a receipt he gives it to the server
+	case (errors.Is(err, errElsewhere) || errors.Is(err, errNotSigned)) && !p.stored:
+		// Without a receipt he gives it to the server, whose keys we know when we get it there.
 		p.failed(err)
 		return
 	case errors.Is(err, errElsewhere):
