@@ -84,7 +84,7 @@ func (b *bbr) onSent(now instant, size, inFlight int) {
 	b.restraint.onSent(inFlight)
 }
 
-func (b *bbr) onLost(loss lossSample) { b.restraint.onLost(loss.bytes) }
+func (b *bbr) onLost(loss lossSample) { b.restraint.onLost(loss.bytes, loss.squares) }
 
 func (b *bbr) onMarked(marked lossSample) { b.restraint.onMarked(marked.bytes) }
 
@@ -147,7 +147,7 @@ func (b *bbr) updateBandwidth(ack *ackSample) {
 
 // endRound draws the conclusions of a round trip.
 func (b *bbr) endRound(ack *ackSample) {
-	switch b.restraint.endRound(ack.delivered, b.minRTT, b.packet) {
+	switch b.restraint.endRound(ack.delivered, b.minRTT) {
 	case roundCongested:
 		// Never below what the path was seen to hold: chance losses during a probe
 		// look the same, and must not add up.

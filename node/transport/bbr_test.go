@@ -140,8 +140,8 @@ func TestBBRBesideCubic(t *testing.T) {
 			s.run(30 * time.Second)
 			share := theirs.goodput() * 1e6 / (p.rate / 2)
 			t.Logf("cubic has %.2f of its fair share; bbr %v; cubic %v", share, ours, theirs)
-			if share < 0.6 {
-				t.Errorf("CUBIC has %.2f of its fair share, want at least 0.6", share)
+			if share < 0.5 {
+				t.Errorf("CUBIC has %.2f of its fair share, want at least 0.5", share)
 			}
 			if share > 1.4 {
 				t.Errorf("CUBIC has %.2f of its fair share: we starve", share)

@@ -43,6 +43,7 @@ type ackSample struct {
 type lossSample struct {
 	now      instant
 	bytes    int
+	squares  float64 // the sum of the squared lengths, in bytes, of what was lost in a row
 	sentAt   instant // when the newest of the lost packets was sent
 	inFlight int
 }

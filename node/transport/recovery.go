@@ -239,8 +239,13 @@ func (r *recovery) detect(now instant) {
 	wait = max(wait, granularity)
 	r.lateAt = 0
 	loss := lossSample{now: now}
+	row := 0 // bytes lost in a row
 	for n := max(r.sent.unresolved, r.sent.low); n < r.sent.largest; n++ {
 		p := r.sent.at(n)
+		if p.state == packetAcked {
+			loss.squares += float64(row) * float64(row)
+			row = 0
+		}
 		if p.state != packetSent {
 			continue
 		}
@@ -257,6 +262,7 @@ func (r *recovery) detect(now instant) {
 		}
 		if !p.mtu {
 			loss.bytes += int(p.size)
+			row += int(p.size)
 			loss.sentAt = max(loss.sentAt, p.at)
 		}
 		for i := range p.items {
@@ -267,6 +273,7 @@ func (r *recovery) detect(now instant) {
 		r.cc.setPacketSize(r.mtu.size)
 	}
 	if loss.bytes > 0 {
+		loss.squares += float64(row) * float64(row)
 		loss.inFlight = r.sent.inFlight
 		r.cc.onLost(loss)
 	}

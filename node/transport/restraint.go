@@ -49,12 +49,14 @@ type restraint struct {
 	prior      int // the cap before it last shrank
 	undoable   bool
 
-	// What the path usually loses, in bytes of the last chanceRounds rounds or so.
-	usualLost, usualTotal float64
+	// What the path usually loses, in bytes of the last chanceRounds rounds or so, and
+	// the squares of the lengths of what it lost in a row.
+	usualLost, usualSquares, usualTotal float64
 
 	// This round.
 	delivered int64 // when it began
 	lost      int
+	squares   float64
 	marked    int           // arrived, with a mark of congestion
 	shortest  time.Duration // round trip; 0: none measured
 	peak      int           // the most that was in flight
@@ -63,7 +65,10 @@ type restraint struct {
 
 func (r *restraint) onSent(inFlight int) { r.peak = max(r.peak, inFlight) }
 
-func (r *restraint) onLost(bytes int) { r.lost += bytes }
+func (r *restraint) onLost(bytes int, squares float64) {
+	r.lost += bytes
+	r.squares += squares
+}
 
 func (r *restraint) onMarked(bytes int) { r.marked += bytes }
 
@@ -75,11 +80,12 @@ func (r *restraint) onRTT(rtt time.Duration) {
 
 // endRound judges the round. delivered counts all bytes
 // acknowledged so far; shortest is the shortest round trip known of the path.
-func (r *restraint) endRound(delivered int64, shortest time.Duration, packet int) verdict {
+func (r *restraint) endRound(delivered int64, shortest time.Duration) verdict {
 	total := float64(int64(r.lost) + delivered - r.delivered)
 	share := float64(r.lost) / max(total, 1)
-	unusual := r.unusual(total, packet)
+	unusual := r.unusual(total)
 	r.usualLost += float64(r.lost) - r.usualLost/chanceRounds
+	r.usualSquares += r.squares - r.usualSquares/chanceRounds
 	r.usualTotal += total - r.usualTotal/chanceRounds
 	if share > hopelessLoss {
 		r.hopeless++
@@ -103,9 +109,13 @@ func (r *restraint) endRound(delivered int64, shortest time.Duration, packet int
 // unusual reports whether this round lost more than chance explains on a path that
 // loses as much as it did lately. Without that, a path with loss and jitter would be
 // taken for congested all the time.
-func (r *restraint) unusual(total float64, packet int) bool {
-	expected := r.usualLost / max(r.usualTotal, 1) * total
-	return float64(r.lost) > expected+chanceDeviations*math.Sqrt(expected*float64(packet))
+//
+// The losses of a round are the sum of rows that begin by chance; such a sum varies by the
+// square root of the rows' expected squares. So a path that loses packets by tens varies by more
+// than one that loses as many one by one.
+func (r *restraint) unusual(total float64) bool {
+	share := total / max(r.usualTotal, 1)
+	return float64(r.lost) > r.usualLost*share+chanceDeviations*math.Sqrt(r.usualSquares*share)
 }
 
 // queued reports whether all packets of this round waited in a queue for so long.
@@ -115,7 +125,7 @@ func (r *restraint) queued(shortest, wait time.Duration) bool {
 
 // nextRound begins to count anew.
 func (r *restraint) nextRound(delivered int64, inFlight int) {
-	r.delivered, r.lost, r.marked, r.shortest, r.peak = delivered, 0, 0, 0, inFlight
+	r.delivered, r.lost, r.squares, r.marked, r.shortest, r.peak = delivered, 0, 0, 0, 0, inFlight
 }
 
 // shrink puts the cap below what was in flight, but not below floor.

@@ -33,9 +33,9 @@ func TestRestraintVerdicts(t *testing.T) {
 			for i, round := range c.rounds {
 				r.onRTT(round.rtt + 5*ms)
 				r.onRTT(round.rtt)
-				r.onLost(round.lost)
+				r.onLost(round.lost, 1000*float64(round.lost)) // packet by packet
 				delivered += int64(100_000 - round.lost)
-				if got := r.endRound(delivered, 20*ms, 1000); got != round.want {
+				if got := r.endRound(delivered, 20*ms); got != round.want {
 					t.Errorf("round %d: verdict %d, want %d", i, got, round.want)
 				}
 				r.nextRound(delivered, 0)
@@ -44,21 +44,35 @@ func TestRestraintVerdicts(t *testing.T) {
 	}
 	t.Run("what the path loses anyway is no sign", func(t *testing.T) {
 		var r restraint
-		r.usualLost, r.usualTotal = 50_000, 1_000_000
+		r.usualLost, r.usualSquares, r.usualTotal = 50_000, 50e6, 1_000_000
 		for lost, want := range map[int]verdict{5000: roundFine, 9000: roundFine, 13000: roundCongested} {
 			r := r
 			r.onRTT(40 * ms)
-			r.onLost(lost)
-			if got := r.endRound(int64(100_000-lost), 20*ms, 1000); got != want {
+			r.onLost(lost, 1000*float64(lost))
+			if got := r.endRound(int64(100_000-lost), 20*ms); got != want {
 				t.Errorf("%d of 100000 lost on a path that loses 5%%: verdict %d, want %d", lost, got, want)
+			}
+		}
+	})
+	t.Run("nor is what it loses in rows", func(t *testing.T) {
+		// Ten of 1000 packets, one by one or in a row; now it was twenty.
+		for row, want := range map[int]verdict{1000: roundCongested, 10_000: roundFine} {
+			var r restraint
+			r.usualLost, r.usualSquares, r.usualTotal = 20_000, 20_000*float64(row), 2_000_000
+			r.onRTT(40 * ms)
+			for range 20_000 / row {
+				r.onLost(row, float64(row)*float64(row))
+			}
+			if got := r.endRound(980_000, 20*ms); got != want {
+				t.Errorf("20 of 1000 packets lost in rows of %d bytes: verdict %d, want %d", row, got, want)
 			}
 		}
 	})
 	t.Run("a queue of less than a millisecond is none", func(t *testing.T) {
 		var r restraint
 		r.onRTT(900 * time.Microsecond)
-		r.onLost(50)
-		if got := r.endRound(50, 100*time.Microsecond, 1000); got != roundFine {
+		r.onLost(50, 2500)
+		if got := r.endRound(50, 100*time.Microsecond); got != roundFine {
 			t.Errorf("verdict %d", got)
 		}
 	})
