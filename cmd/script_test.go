@@ -208,7 +208,13 @@ func cmdStart(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 2 {
 		ts.Fatalf("usage: start NAME PROGRAM ARGS")
 	}
-	path := filepath.Join(strings.SplitN(ts.Getenv("PATH"), string(os.PathListSeparator), 2)[0], args[1])
+	path := args[1]
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if _, err := os.Stat(filepath.Join(dir, args[1])); err == nil {
+			path = filepath.Join(dir, args[1])
+			break
+		}
+	}
 	p := &program{name: args[0], more: make(chan struct{}), ended: make(chan struct{})}
 	p.cmd = exec.Command(path, args[2:]...)
 	p.cmd.Dir = ts.MkAbs(".")

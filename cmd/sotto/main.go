@@ -9,9 +9,16 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+
+	"sotto/node/store/disk"
 )
 
-func main() { exit(run(os.Args[1:])) }
+func main() {
+	if err := disk.KeepMemory(); err != nil {
+		fmt.Fprintf(os.Stderr, "A crash might write the memory of this program to a file: %v.\n", err)
+	}
+	exit(run(os.Args[1:]))
+}
 
 // run does what the command line says.
 func run(args []string) *failure {

@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	"sotto/node/server/deployment"
+	"sotto/node/store/disk"
 )
 
 // Exit codes, the same as the client's.
@@ -90,6 +91,9 @@ var (
 )
 
 func main() {
+	if err := disk.KeepMemory(); err != nil {
+		fmt.Fprintf(stderr, "sottod: a crash might write its memory to a file: %v\n", err)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, func() { // the first signal asks, the second does not
 		again := make(chan os.Signal, 1)
