@@ -134,7 +134,7 @@ func replaceable(ctx context.Context, dir string, force bool) (empty bool, err e
 		switch e.Name() {
 		case keyName, publicName, stateName, addressName:
 			state = true
-		case lockName, stateName + "-wal", stateName + "-shm":
+		case lockName, keyLockName, stateName + "-wal", stateName + "-shm":
 		default:
 			if !force {
 				return false, &ForeignError{dir, e.Name()}

@@ -23,6 +23,7 @@ const (
 	addressName = "address"
 	stateName   = "state.db"
 	lockName    = "lock"
+	keyLockName = "keys.lock" // held while the key files change
 )
 
 // keyMax bounds what is read as a key file.
@@ -208,9 +209,19 @@ func ReadAddress(dir string) (netip.AddrPort, error) {
 }
 
 // RotateKeys replaces the keys of a server of the default tier. The old ones sign
-// the new ones, so clients follow by themselves. It locks nothing: a server that
-// runs keeps the old keys until it is started again.
+// the new ones, so clients follow by themselves. It works beside a server, which
+// keeps the old keys until it is started again, but not beside another of its kind:
+// of two rotations of one key clients would follow either. Then the error is a
+// *disk.LockedError.
 func RotateKeys(dir string, now time.Time) (Keys, error) {
+	if _, err := ReadKeys(dir, Default); err != nil {
+		return Keys{}, err
+	}
+	release, err := disk.Lock(filepath.Join(dir, keyLockName))
+	if err != nil {
+		return Keys{}, err
+	}
+	defer release()
 	k, err := ReadKeys(dir, Default)
 	if err != nil {
 		return Keys{}, err

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -450,6 +451,60 @@ func TestRotateKeys(t *testing.T) {
 	}
 	if got, err := keys.ParseHostPublicFile(public); err != nil || *got != key {
 		t.Errorf("server.pub does not hold the new key: %v", err)
+	}
+}
+
+// Of many who rotate at once each follows the one before, or is refused in one clear line:
+// clients find their way from the first key to the last.
+func TestRotateKeysAtOnce(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "sottod")
+	mustDemo(t, Default, dir)
+	before, err := ReadKeys(dir, Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	var rotated atomic.Int32
+	for range 8 {
+		wg.Go(func() {
+			_, err := RotateKeys(dir, now)
+			if locked := (*disk.LockedError)(nil); err != nil && !errors.As(err, &locked) {
+				t.Error(err)
+			} else if err == nil {
+				rotated.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	after, err := ReadKeys(dir, Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(after.Host.History().Rotations); got != int(rotated.Load()) || got == 0 {
+		t.Errorf("%d rotations are kept of %d that were made", got, rotated.Load())
+	}
+	if _, changed, err := keys.Follow(after.Host.History(), before.Host.Id()); err != nil || !changed {
+		t.Errorf("the way from the old key: changed %v, error %v", changed, err)
+	}
+}
+
+// A log with the key of another server is not served: whoever followed it would be
+// alarmed.
+func TestKeyOfAnotherServer(t *testing.T) {
+	dir, other := filepath.Join(t.TempDir(), "sottod"), filepath.Join(t.TempDir(), "other")
+	mustDemo(t, Default, dir)
+	d, _, err := OpenOrCreate(other, Default)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Close()
+	if err := os.Rename(filepath.Join(other, keyName), filepath.Join(dir, keyName)); err != nil {
+		t.Fatal(err)
+	}
+	d = mustOpen(t, dir, Default)
+	defer d.Close()
+	if _, err := ledger.Open(t.Context(), d.Engine, d.Keys.Host, nil); !errors.Is(err, ledger.ErrOtherHost) {
+		t.Errorf("error %v, want ErrOtherHost", err)
 	}
 }
 

@@ -17,6 +17,8 @@ var (
 	ErrTaken = errors.New("there is an account of that name")
 	// ErrConflict says that an entry does not follow the last one of its account.
 	ErrConflict = errors.New("the entry does not follow the last one")
+	// ErrOtherHost says that a log and a server's key don't belong together.
+	ErrOtherHost = errors.New("the log is of another server than the key: put back the server.key that belongs to it")
 )
 
 // An Account is what is known of a user at one moment.

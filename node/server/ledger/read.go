@@ -29,7 +29,7 @@ func (l *Ledger) advance(ctx context.Context) error {
 			break
 		}
 		for _, b := range leaves {
-			a, err := account(b, size)
+			a, err := l.account(b, size)
 			if err != nil {
 				return fmt.Errorf("leaf %d: %w", size, err)
 			}
@@ -74,10 +74,13 @@ func (l *Ledger) publish(head *wire.TreeHead, changed map[string]*Account) {
 }
 
 // account returns what a leaf says.
-func account(b []byte, leaf uint64) (*Account, error) {
+func (l *Ledger) account(b []byte, leaf uint64) (*Account, error) {
 	e, err := directory.Stored(b)
 	if err != nil {
 		return nil, err
+	}
+	if e.Body().Realm != l.host.Realm() {
+		return nil, ErrOtherHost
 	}
 	devices := e.Body().Devices
 	a := &Account{

@@ -79,6 +79,16 @@ func (f *Folder) Close() error {
 	return f.lock.Close()
 }
 
+// Lock takes a lock on a file, which it makes if there is none, until release. The error
+// is a *LockedError if somebody has it.
+func Lock(path string) (release func() error, err error) {
+	f, err := lockFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return f.Close, nil
+}
+
 // lockFile takes the lock on the file and writes the number of this process
 // into it.
 func lockFile(path string) (*os.File, error) {
