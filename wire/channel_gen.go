@@ -454,6 +454,10 @@ func (m *B3Head) appendText(b []byte) []byte {
 // A run of kind password that doesn't end with its proof counts as a guess at its user's
 // password, whether or not there is such a user. Where there were too many lately, a server drops
 // further ones; logins by device it takes.
+//
+// These counts need not outlive the server's process. Half of them are forgotten in ten minutes as it is, and a restart
+// gives a guesser at once what he would have had by then, some sixty guesses a user. No message restarts a server; who can, or who
+// reads what it keeps, is not held up by counts.
 type B3 struct {
 	Head    B3Head
 	HeadRaw []byte // the bytes from which Decode read it; the encoder doesn't look at them
@@ -1234,7 +1238,8 @@ func (m *B5) appendText(b []byte) []byte {
 	return append(b, '}')
 }
 
-// A B5Box is a struct of the protocol.
+// An Invitation that is not the server's, that has expired, or that has made an account already is refused like any other proof
+// that is wrong, and all three are looked at in any case.
 type B5Box struct {
 	// of the log as the client knows it; B6 proves that the present one begins with it
 	TreeSize  uint64

@@ -62,6 +62,10 @@ func join(ctx context.Context, o *options) (err error) {
 		}
 	}
 	name, err := client.Join(ctx, cfg, link.Invitation)
+	if silent := (*client.NoAnswerError)(nil); errors.As(err, &silent) && silent.Why != nil {
+		return fail(exitNoContact, "No session with %s (%s, UDP): %v. An invitation that was used or has expired opens nothing: ask for another. "+
+			"If it was you who used it, the account is there: sotto -u %s -sip %s -sp %d", o.server(), silent.Server, silent.Why, o.user, o.host, o.port)
+	}
 	if err != nil {
 		return err
 	}

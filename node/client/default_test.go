@@ -813,6 +813,7 @@ func TestJoin(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var wait time.Duration
 	join := func(name string) (*profile.Profile, string, error) {
 		p, err := profile.Open(profile.Dir(filepath.Join(w.dir, "clients"), name, "server"))
 		if err != nil {
@@ -820,7 +821,7 @@ func TestJoin(t *testing.T) {
 		}
 		cfg := client.Config{
 			User: name, Password: []byte("a long password of " + name), Servers: []netip.AddrPort{w.addr},
-			Profile: p, Stretch: keys.WeakForTests,
+			Profile: p, Stretch: keys.WeakForTests, Patience: wait,
 		}
 		if cfg.ServerKey, err = client.FollowServerKey(t.Context(), cfg, w.host.Id()); err != nil {
 			t.Fatal(err)
@@ -851,6 +852,7 @@ func TestJoin(t *testing.T) {
 	again := w.elsewhere(t).enter("Dora", func(cfg *client.Config) { cfg.Password = []byte("a long password of Dora") })
 	again.leave()
 
+	wait = 500 * time.Millisecond // a used invitation is not answered
 	p, _, err = join("Frank")
 	if err == nil {
 		t.Error("the invitation served twice")

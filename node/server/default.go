@@ -40,6 +40,7 @@ func newDefault(ctx context.Context, s *Server, host *keys.Host, work uint8) (*d
 		Accounts: t,
 		Count:    func(r channel.Reason) { s.countLogin(uint8(r)) },
 		BaseK:    work,
+		Spent:    t.spent,
 	})
 	return t, err
 }

@@ -86,6 +86,26 @@ func (m *member) registerFinish(ctx context.Context, s *session, req *wire.Regis
 	return &wire.Reply{Type: wire.ReplyTypeRegisterFinish, RegisterFinish: wire.RegisterFinished{Head: head}}
 }
 
+// invitationMark is under what the store knows a used invitation.
+func invitationMark(in *wire.Invitation) ([32]byte, error) {
+	b, err := in.MarshalBinary()
+	if err != nil {
+		return [32]byte{}, err
+	}
+	return labelInvitationMark.Hash(b), nil
+}
+
+// spent reports whether an invitation has made an account.
+func (t *defaultTier) spent(in *wire.Invitation) (bool, error) {
+	mark, err := invitationMark(in)
+	if err != nil {
+		return false, err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), doTimeout)
+	defer cancel()
+	return t.srv.engine.Marked(ctx, mark)
+}
+
 // spend uses the invitation up for one name. The mark stays for good, as the
 // account does.
 func (m *member) spend(ctx context.Context, s *session, folded string) error {
@@ -96,11 +116,11 @@ func (m *member) spend(ctx context.Context, s *session, folded string) error {
 	default:
 		return errSpent
 	}
-	b, err := m.peer.Invitation.MarshalBinary()
+	mark, err := invitationMark(m.peer.Invitation)
 	if err != nil {
 		return err
 	}
-	res, err := s.srv.do(store.Op{Mark: &store.Mark{Key: labelInvitationMark.Hash(b), ExpiresMs: math.MaxInt64}})
+	res, err := s.srv.do(store.Op{Mark: &store.Mark{Key: mark, ExpiresMs: math.MaxInt64}})
 	switch {
 	case err != nil:
 		return err

@@ -437,6 +437,13 @@ func markOp(key string, expires int64) Op {
 }
 
 func testMarks(f *fixture) {
+	marked := func(name string, want bool) {
+		f.Helper()
+		if is, err := f.e.Marked(f.Context(), markOp(name, 0).Mark.Key); is != want || err != nil {
+			f.Errorf("%s is marked: %v, %v", name, is, err)
+		}
+	}
+	marked("a", false)
 	if res := f.do(markOp("a", f.at+60_000)); !res.Fresh {
 		f.Error("a new mark is not fresh")
 	}
@@ -446,6 +453,9 @@ func testMarks(f *fixture) {
 	if res := f.do(markOp("b", -1)); !res.Fresh { // as unsigned ms: for ever
 		f.Error("another mark is not fresh")
 	}
+	marked("a", true)
+	marked("b", true)
+	marked("c", false)
 
 	// Of many who present the same thing at once, one is first.
 	var fresh atomic.Int32

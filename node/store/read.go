@@ -17,7 +17,7 @@ const readBytes = 1 << 20
 
 // reads holds the prepared queries of the reading connections.
 type reads struct {
-	items, user, manifest, value, treeSize, leaves, hashes *sql.Stmt
+	items, user, manifest, value, mark, treeSize, leaves, hashes *sql.Stmt
 }
 
 func (r *reads) prepare(db *sql.DB) (err error) {
@@ -29,6 +29,7 @@ func (r *reads) prepare(db *sql.DB) (err error) {
 		{&r.user, "SELECT name, mailbox, rev, record FROM user WHERE name = ?"},
 		{&r.manifest, "SELECT version, body FROM manifest"},
 		{&r.value, "SELECT value FROM value WHERE name = ?"},
+		{&r.mark, "SELECT count(*) FROM mark WHERE key = ?"},
 		{&r.treeSize, selectTreeSize},
 		{&r.leaves, "SELECT entry FROM leaf WHERE n >= ? ORDER BY n"},
 		{&r.hashes, "SELECT wanted.key, hash.hash FROM json_each(?) AS wanted JOIN hash ON hash.n = wanted.value"},
@@ -144,6 +145,15 @@ func (s *Store) Value(ctx context.Context, name string) (value []byte, err error
 		return nil, readError(err)
 	}
 	return value, nil
+}
+
+// Marked implements Engine.
+func (s *Store) Marked(ctx context.Context, key [32]byte) (bool, error) {
+	var n int
+	if err := s.read.mark.QueryRowContext(ctx, key[:]).Scan(&n); err != nil {
+		return false, readError(err)
+	}
+	return n > 0, nil
 }
 
 // readError tells a closed store from a disk that fails.

@@ -81,6 +81,9 @@ type Engine interface {
 	// Value gives what Put stored last under the name.
 	Value(ctx context.Context, name string) ([]byte, error)
 
+	// Marked reports whether a Mark of this key was set, and not dropped since.
+	Marked(ctx context.Context, key [32]byte) (bool, error)
+
 	// TreeSize gives the number of leaves in the log.
 	TreeSize(ctx context.Context) (uint64, error)
 	// Leaves gives leaves of the log from a number on, in order, as many as have

@@ -82,10 +82,18 @@ func (r *Run) checkDevice(p *wire.DeviceProof, peer *Peer) Reason {
 	return ReasonLoggedIn
 }
 
-// checkInvitation checks who made an invitation. That it is used once is for those to see to
-// who make accounts.
+// checkInvitation checks who made an invitation, and that it has made no account. Both are
+// looked at in any case, so that a used one takes the time of one that was never there. That
+// two who have it at once make one account is for those to see to who make accounts.
 func (r *Run) checkInvitation(now time.Time, in *wire.Invitation, peer *Peer) Reason {
-	if r.server.cfg.Host.CheckInvitation(now, in) != nil {
+	var spent bool
+	if r.server.cfg.Spent != nil {
+		var err error
+		if spent, err = r.server.cfg.Spent(in); err != nil {
+			return ReasonUnavailable
+		}
+	}
+	if r.server.cfg.Host.CheckInvitation(now, in) != nil || spent {
 		return ReasonInvitation
 	}
 	peer.Invitation, peer.Scope = in, wire.SessionScopeRegister

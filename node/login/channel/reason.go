@@ -23,7 +23,7 @@ const (
 	ReasonB5Sealed                   // B5 does not open
 	ReasonB5                         // what it holds is malformed, or of another kind
 	ReasonProof                      // the proof of the password or the device is wrong
-	ReasonInvitation                 // the invitation is not ours, or has expired
+	ReasonInvitation                 // the invitation is not ours, was used, or has expired
 	ReasonLoggedIn                   // the session begins
 	ReasonOutOfTurn                  // a message that the run doesn't wait for
 	ReasonUnavailable                // the store or the random source failed

@@ -29,6 +29,10 @@ type ServerConfig struct {
 	Accounts Accounts
 	Count    func(Reason) // safe for concurrent use; may be nil
 	BaseK    uint8        // solutions that are asked of everybody; 0 is 1, the seed's difficulty
+
+	// Spent reports whether an invitation has made an account already. It is asked of each that
+	// comes, ours or not, and safe for concurrent use; nil: none has.
+	Spent func(*wire.Invitation) (bool, error)
 }
 
 // A Server answers logins. It has the shape of a transport.Responder and is safe for
