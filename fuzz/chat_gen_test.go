@@ -707,10 +707,11 @@ var targetsOfChat = []target{
 			{"03", nil},
 			{"040000000000000000", nil},
 			{"04b3d8369e5790cff4", nil},
+			{"05", nil},
 			{"00", nil},
 			{"00cc513419", nil},
-			{"04f6b22289f1852db5", nil},
-			{"04eb424758ccf93990", nil},
+			{"02f6b22289f1852db5", nil},
+			{"017f23f3513b0f214b", nil},
 		},
 	},
 	{
@@ -724,6 +725,13 @@ var targetsOfChat = []target{
 	},
 	{
 		name: "RelayOnly", make: func() message { return new(wire.RelayOnly) },
+		canonical: true, greedy: false,
+		seeds: []seed{
+			{"", nil},
+		},
+	},
+	{
+		name: "Visit", make: func() message { return new(wire.Visit) },
 		canonical: true, greedy: false,
 		seeds: []seed{
 			{"", nil},

@@ -4481,6 +4481,7 @@ const (
 	SignalTypeRefuse    SignalType = 2
 	SignalTypeRelayOnly SignalType = 3
 	SignalTypeLeave     SignalType = 4
+	SignalTypeVisit     SignalType = 5
 )
 
 // String returns the name of the value, or its number.
@@ -4494,6 +4495,8 @@ func (e SignalType) String() string {
 		return "relay_only"
 	case e == SignalTypeLeave:
 		return "leave"
+	case e == SignalTypeVisit:
+		return "visit"
 	}
 	return codec.EnumText("SignalType", uint64(e))
 }
@@ -4505,6 +4508,7 @@ type Signal struct {
 	Refuse    MailboxRefuse // if Type is refuse
 	RelayOnly RelayOnly     // if Type is relay_only
 	Leave     MailboxLeave  // if Type is leave
+	Visit     Visit         // if Type is visit
 	Unknown   []byte
 }
 
@@ -4519,6 +4523,7 @@ func (m *Signal) Size() int {
 	case SignalTypeRelayOnly:
 	case SignalTypeLeave:
 		n += 8
+	case SignalTypeVisit:
 	default:
 		n += len(m.Unknown)
 	}
@@ -4561,6 +4566,10 @@ func (m *Signal) encode(b []byte) ([]byte, error) {
 	case SignalTypeLeave:
 		if b, err = m.Leave.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "Signal", "leave", len(b)-start)
+		}
+	case SignalTypeVisit:
+		if b, err = m.Visit.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "Signal", "visit", len(b)-start)
 		}
 	default:
 		b = append(b, m.Unknown...)
@@ -4613,6 +4622,12 @@ func (m *Signal) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "Signal", "leave", 1)
 		}
 		b = b[n:]
+	case SignalTypeVisit:
+		n, err := m.Visit.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "Signal", "visit", 1)
+		}
+		b = b[n:]
 	default:
 		m.Unknown = b[:len(b):len(b)]
 		b = b[len(b):]
@@ -4640,6 +4655,9 @@ func (m *Signal) appendText(b []byte) []byte {
 	case SignalTypeLeave:
 		b = append(b, ", leave: "...)
 		b = m.Leave.appendText(b)
+	case SignalTypeVisit:
+		b = append(b, ", visit: "...)
+		b = m.Visit.appendText(b)
 	default:
 		b = append(b, ", unknown: "...)
 		b = codec.AppendBytes(b, m.Unknown)
@@ -4758,6 +4776,55 @@ func (m *RelayOnly) String() string { return string(m.appendText(nil)) }
 
 func (m *RelayOnly) appendText(b []byte) []byte {
 	b = append(b, "RelayOnly{"...)
+	return append(b, '}')
+}
+
+// A Visit, as the first signal, says that the client comes for one thing: to change the password, the keys or the devices of the
+// account. The user's session, at whatever device it is, goes on; nobody sees this one, nothing is pushed in it, and only
+// the requests from leaves on are answered, as the scope allows them. A server ends it after a while.
+type Visit struct {
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *Visit) Size() int {
+	return 0
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *Visit) AppendBinary(b []byte) ([]byte, error) {
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *Visit) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *Visit) UnmarshalBinary(b []byte) error {
+	*m = Visit{}
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("Visit", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a Visit from the front of b and returns how many bytes it took.
+func (m *Visit) Decode(b []byte) (int, error) {
+	return 0, nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *Visit) String() string { return string(m.appendText(nil)) }
+
+func (m *Visit) appendText(b []byte) []byte {
+	b = append(b, "Visit{"...)
 	return append(b, '}')
 }
 

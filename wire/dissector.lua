@@ -323,6 +323,7 @@ names.SignalType = {
   [2] = "refuse",
   [3] = "relay_only",
   [4] = "leave",
+  [5] = "visit",
 }
 names.PeerItemType = {
   [1] = "envelope",
@@ -1249,11 +1250,13 @@ field("signal.ack", "none", "ack")
 field("signal.refuse", "none", "refuse")
 field("signal.relay_only", "none", "relay_only")
 field("signal.leave", "none", "leave")
+field("signal.visit", "none", "visit")
 field("signal.unknown", "bytes", "unknown")
 field("signal", "none", "Signal")
 field("mailboxack.up_to", "uint64", "up_to", base.DEC)
 field("mailboxack", "none", "MailboxAck")
 field("relayonly", "none", "RelayOnly")
+field("visit", "none", "Visit")
 field("mailboxleave.seq", "uint64", "seq", base.DEC)
 field("mailboxleave", "none", "MailboxLeave")
 field("mailboxrefuse.seq", "uint64", "seq", base.DEC)
@@ -3036,6 +3039,8 @@ function structs.Signal(c)
     c:under(f["signal.relay_only"], structs.RelayOnly)
   elseif v["type"] == 4 then
     c:under(f["signal.leave"], structs.MailboxLeave)
+  elseif v["type"] == 5 then
+    c:under(f["signal.visit"], structs.Visit)
   else
     c:bytes(f["signal.unknown"], "unknown", c:left() / 8)
   end
@@ -3047,6 +3052,9 @@ function structs.MailboxAck(c)
 end
 
 function structs.RelayOnly(c)
+end
+
+function structs.Visit(c)
 end
 
 function structs.MailboxLeave(c)

@@ -95,6 +95,10 @@ Flags, before the command:
 The first login on a machine makes a key for this device; later ones use it and need no password. A password that
 is given all the same is checked.
 
+An account has one session at a time: who logs in last has it, and a session at another device ends. What the device
+that is there receives, no other one gets; what was sealed before its sender knew this device waits for the one that can
+read it.
+
 States of a message: queued (kept by the server for somebody offline, or in our outbox while there is no contact),
 sent (the server has it on disk, the recipient is online), delivered (the recipient has it on disk), failed: why.
 Messages are printed whole on one line, with control characters and line breaks escaped; events go to stdout, what

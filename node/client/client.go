@@ -62,6 +62,7 @@ type Client struct {
 	user     string         // as registered
 	tier     tier
 	endpoint *transport.Endpoint
+	visiting bool // it comes for an errand and begins no session
 
 	events  chan Event
 	calls   chan func(*loop) // for the loop

@@ -37,7 +37,8 @@ func RemoveDevice(ctx context.Context, cfg Config, digits string) error {
 	})
 }
 
-// run logs in by the password for an errand, and leaves.
+// run logs in by the password for an errand, and leaves. The user's session, here or at
+// another device, goes on.
 func run(ctx context.Context, cfg Config, what func(*defaultTier) errand) error {
 	defer clear(cfg.Password)
 	defer clear(cfg.Passphrase)
@@ -53,7 +54,7 @@ func run(ctx context.Context, cfg Config, what func(*defaultTier) errand) error 
 	case len(cfg.Password) == 0:
 		return keys.ErrBadPassword
 	}
-	t.errand = what(t)
+	t.errand, c.visiting = what(t), true
 	in, err := c.firstLogin(ctx)
 	if err != nil {
 		return err

@@ -221,7 +221,10 @@ func (c *Client) openControl(in *login, hands handshake, wait time.Duration) err
 	}
 	in.control.SetDeadline(time.Now().Add(wait))
 	opening := wire.Signal{Type: wire.SignalTypeAck} // of nothing
-	if c.cfg.Relay {
+	switch {
+	case c.visiting:
+		opening.Type = wire.SignalTypeVisit // so the session at another device goes on
+	case c.cfg.Relay:
 		opening.Type = wire.SignalTypeRelayOnly // so our address is told to nobody at any time
 	}
 	if err := chat.NewWriter(in.control).Item(&opening); err != nil {

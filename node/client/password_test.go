@@ -45,7 +45,7 @@ func TestPasswordIsChanged(t *testing.T) {
 	bob := w.enter("Bob")
 	w.enter("Alice").leave()
 	laptop := w.elsewhere(t)
-	laptop.enter("Alice").leave()
+	there := laptop.enter("Alice")
 	before, err := bob.Compare(t.Context(), "Alice")
 	if err != nil {
 		t.Fatal(err)
@@ -56,6 +56,8 @@ func TestPasswordIsChanged(t *testing.T) {
 	if err := w.changePassword("Alice", "Alice", "another"); err != nil {
 		t.Fatal(err)
 	}
+	there.told(there.says("Bob", "in the session that goes on"), client.Delivered)
+	there.leave()
 	for _, place := range []*world{w, laptop} {
 		if _, err := place.open("Alice", givenPassword("Alice")); !errors.Is(err, channel.ErrPassword) {
 			t.Errorf("with the former one: %v, want ErrPassword", err)

@@ -37,6 +37,7 @@ type session struct {
 	begun   atomic.Bool   // others may see it, and it may make all requests
 	gone    bool          // has left the table for good; guarded by the table
 	hidden  atomic.Bool   // the client wants no conns with other clients
+	visit   bool          // the client wants no session; set before anything begins
 	pushed  atomic.Uint64 // the highest position that was pushed
 	left    leftover      // what the client leaves for another device
 	writing sync.Mutex    // held while one push is written
@@ -157,8 +158,11 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 		return nil, fmt.Errorf("read the first signal: %w", err)
 	}
 	control.SetReadDeadline(time.Time{})
-	if first.Type == wire.SignalTypeRelayOnly { // before anybody can see the session
+	switch first.Type {
+	case wire.SignalTypeRelayOnly: // before anybody can see the session
 		s.hidden.Store(true)
+	case wire.SignalTypeVisit:
+		s.visit = true
 	}
 	welcome, err := s.guest.welcome(s.srv.clock())
 	if err != nil {
@@ -171,10 +175,10 @@ func (s *session) open(ctx context.Context) (signals *chat.Reader, err error) {
 	return signals, nil
 }
 
-// begin makes s its user's session, once it may be: others see it, and what
-// waits for the user is pushed.
+// begin makes s its user's session, once it may be and unless it is a visit: others see
+// it, and what waits for the user is pushed.
 func (s *session) begin(ctx context.Context) {
-	if s.begun.Load() || !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
+	if s.visit || s.begun.Load() || !s.guest.full() || s.begun.Swap(true) || !s.srv.online.enter(s) {
 		return
 	}
 	if !s.guest.full() { // not any more, and nobody found it in the table then
@@ -185,8 +189,8 @@ func (s *session) begin(ctx context.Context) {
 	s.wg.Go(func() { s.pushMailbox(ctx) })
 }
 
-// overstay ends a session that was to make a device or an account known and
-// hasn't.
+// overstay ends a visit, and a session that was to make a device or an account known
+// and hasn't.
 func (s *session) overstay() {
 	if !s.begun.Load() {
 		s.end(&ending{code: wire.CloseCodeDone, reason: "no session began in time"})
