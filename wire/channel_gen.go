@@ -442,8 +442,12 @@ func (m *B3Head) appendText(b []byte) []byte {
 }
 
 // B3 says who logs in. The server checks, in this order: length, address, c1, its age,
-// the solutions, that (n1, bind) is new, rates, and only then decapsulates, opens the
-// box and looks at the user. Whatever fails is dropped.
+// the solutions, that (n1, bind) is not used up, rates, and only then decapsulates, opens
+// the box and looks at the user. Whatever fails is dropped.
+//
+// (n1, bind) is used up once a box was opened under it, or more work was asked for. Under
+// keys that somebody else saw he can send a box of his own, which fails but may come first;
+// so the server tries further ones, and no more than four for one solution.
 //
 // A server that wants more work than c1 asked for, for this network or for this user's
 // password, answers B3 with another B2 in place of B4, and waits for B3 again. That B2 and the

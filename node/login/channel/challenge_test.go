@@ -158,26 +158,71 @@ func TestAttack13And43SameB3Twice(t *testing.T) {
 	w.refuses(run, b3, ReasonPuzzle)
 }
 
+// A copy of B3 with another box, which comes first, doesn't spoil the login: not for the run
+// that it came to, nor for the one that the repeated B3 begins. The work for one solution is
+// bounded all the same.
+func TestAnotherBoxUnderTheSameB3(t *testing.T) {
+	w := newWorld(t)
+	c := w.byDevice("Alice", "Alice")
+	b3 := w.b3(c)
+	garbage := bytes.Clone(b3)
+	garbage[len(garbage)-1]++
+	run := w.begin()
+	w.refuses(run, garbage, ReasonB3Sealed)
+	for range maxBoxes - 2 {
+		w.drops(garbage, ReasonB3Sealed)
+	}
+	b4, _, err := w.begin().Next(w.now, b3)
+	if err != nil {
+		t.Fatalf("the genuine B3: %v (%v)", err, w.counts)
+	}
+	if _, _, err := c.Next(context.Background(), b4); err != nil {
+		t.Errorf("B4: %v", err)
+	}
+	w.refuses(run, b3, ReasonB3Replayed)
+
+	b3 = w.b3(w.byDevice("Alice", "Alice"))
+	garbage = bytes.Clone(b3)
+	garbage[len(garbage)-1]++
+	for range maxBoxes {
+		w.drops(garbage, ReasonB3Sealed)
+	}
+	w.drops(garbage, ReasonB3Replayed)
+	w.drops(b3, ReasonB3Replayed)
+}
+
+// Of two that are tried at the same time one is used.
+func TestReplaySetUsesOnce(t *testing.T) {
+	r := replaySet{life: puzzle.Life}
+	bind := [16]byte{1}
+	if !r.try(testNow, bind) || !r.try(testNow, bind) {
+		t.Fatal("a second box can't be tried")
+	}
+	if !r.use(testNow, bind) || r.use(testNow, bind) || r.try(testNow, bind) {
+		t.Error("it is not used up, or was not to be used")
+	}
+}
+
 func TestReplaySetForgetsOnlyTheOld(t *testing.T) {
 	r := replaySet{life: puzzle.Life}
 	bind := func(n int) [16]byte { return [16]byte{byte(n), byte(n >> 8), byte(n >> 16)} }
 	for n := range replayRoom {
-		if !r.fresh(testNow, bind(n)) {
+		if !r.use(testNow, bind(n)) {
 			t.Fatalf("%d is not new", n)
 		}
 	}
 	for n := range replayRoom {
-		if r.fresh(testNow.Add(puzzle.Life), bind(n)) {
+		if r.use(testNow.Add(puzzle.Life), bind(n)) {
 			t.Fatalf("%d is forgotten", n)
 		}
 	}
 	// The next generation begins; the first one is still known until the third does.
 	for n := range replayRoom {
-		if !r.fresh(testNow, bind(replayRoom+n)) || r.fresh(testNow, bind(n)) {
+		if !r.use(testNow, bind(replayRoom+n)) || r.use(testNow, bind(n)) {
 			t.Fatalf("%d in the second generation", n)
 		}
 	}
-	if !r.fresh(testNow, bind(2*replayRoom)) || !r.fresh(testNow, bind(5)) {
+	if !r.use(testNow, bind(2*replayRoom)) || !r.use(testNow, bind(5)) {
 		t.Error("full, and nothing is forgotten")
 	}
 	if len(r.now) > replayRoom || len(r.older) > replayRoom {
@@ -186,9 +231,9 @@ func TestReplaySetForgetsOnlyTheOld(t *testing.T) {
 	// With time, too, and with a clock that goes back.
 	for _, jump := range []time.Duration{2 * puzzle.Life, -24 * time.Hour} {
 		r = replaySet{life: puzzle.Life}
-		r.fresh(testNow, bind(1))
-		r.fresh(testNow.Add(jump), bind(2))
-		if r.fresh(testNow.Add(jump), bind(1)) {
+		r.use(testNow, bind(1))
+		r.use(testNow.Add(jump), bind(2))
+		if r.use(testNow.Add(jump), bind(1)) {
 			t.Errorf("after %v: forgotten at once", jump)
 		}
 	}

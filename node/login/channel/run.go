@@ -130,12 +130,15 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 	if !p.SolvedBy(b3.Head.Xs) {
 		return nil, r.drop(now, ReasonPuzzle)
 	}
-	// bind is a hash of n1, too.
-	if !s.used.fresh(now, p.Bind()) {
+	// bind is a hash of n1, too. Nothing proves yet that the box is of who solved the puzzle.
+	if !s.used.try(now, p.Bind()) {
 		return nil, r.drop(now, ReasonB3Replayed)
 	}
 	s.demand.Solved(now)
 	if k := s.demand.K(now, r.from.Addr()); c1.K < k {
+		if !s.used.use(now, p.Bind()) {
+			return nil, r.drop(now, ReasonB3Replayed)
+		}
 		return r.askMore(now, k)
 	}
 	first, claim, err := r.openB3(&b3, challenge)
@@ -143,6 +146,9 @@ func (r *Run) takeB3(now time.Time, msg []byte) ([]byte, error) {
 		return nil, r.drop(now, ReasonB3Sealed)
 	}
 	defer first.Clear()
+	if !s.used.use(now, p.Bind()) {
+		return nil, r.drop(now, ReasonB3Replayed)
+	}
 	if claim.Kind == wire.LoginKindPassword {
 		if s.demand.Guesses(now, claim.User) >= guessLimit {
 			return nil, r.refuse(now, ReasonUserLimit)
