@@ -16,8 +16,11 @@ type bucket struct {
 // request for more than the bucket holds is granted to a full bucket, which
 // then owes the rest: else it could never be granted.
 func (b *bucket) take(now time.Time, r Rate, n float64) (wait time.Duration) {
-	if now.After(b.at) {
-		b.used = max(0, b.used-now.Sub(b.at).Seconds()*r.PerSecond)
+	switch past := now.Sub(b.at); {
+	case past > 0:
+		b.used = max(0, b.used-past.Seconds()*r.PerSecond)
+		b.at = now
+	case past < -time.Second: // it was ahead then; of two calls at once the later reading may come first
 		b.at = now
 	}
 	if over := b.used + min(n, r.Burst) - r.Burst; over > 0 {

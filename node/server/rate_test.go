@@ -21,9 +21,11 @@ func TestBucket(t *testing.T) {
 		{"never more than the burst", time.Hour, 3, 0},
 		{"empty again", time.Hour, 1, 500 * time.Millisecond},
 		{"a clock that goes back gives nothing", 0, 1, 500 * time.Millisecond},
-		{"more than the burst waits for a full bucket", time.Hour + time.Second, 30, 500 * time.Millisecond},
-		{"and is owed", time.Hour + 1500*time.Millisecond, 30, 0},
-		{"so that it counts in full", time.Hour + 1500*time.Millisecond, 1, 14 * time.Second},
+		{"and takes nothing", 500 * time.Millisecond, 1, 0},
+		{"a little earlier, by another clock reading", 0, 1, 500 * time.Millisecond},
+		{"more than the burst waits for a full bucket", 1500 * time.Millisecond, 30, 500 * time.Millisecond},
+		{"and is owed", 2 * time.Second, 30, 0},
+		{"so that it counts in full", 2 * time.Second, 1, 14 * time.Second},
 	}
 	var b bucket
 	for _, s := range steps {

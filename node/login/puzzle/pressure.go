@@ -54,7 +54,11 @@ func (p *pressure) count(now time.Time, subject string) float64 {
 	defer p.mu.Unlock()
 	least := math.Inf(1)
 	for i := range p.rows {
-		least = min(least, p.decayed(*p.cell(i, subject), now))
+		c := p.cell(i, subject)
+		// What was counted while the clock was ahead is forgotten from now on, and not
+		// only once it has got there again.
+		c.at = min(c.at, now.UnixNano())
+		least = min(least, p.decayed(*c, now))
 	}
 	return least
 }
