@@ -39,16 +39,21 @@
 // one RSA key pair for each user, which the password unlocks at the first login
 // of a run. In the default tier each device has keys of its own, in its profile;
 // the password, or an invitation to a new account, makes a device known to the
-// log, and is not needed again.
+// log. It is needed again only for what concerns the account: another device, another
+// password, other keys. A device that was removed and comes back with the password is a
+// new one, whose keys nobody had before.
 //
 // What lies on disk is kept by node/client/profile. The package draws nothing:
 // cmd/sotto renders the events.
 //
 // # Limitations
 //
-// One session per user: a second login ends the first, also on another device. So
-// what is sent reaches the device that comes first, and one that was entered in the
-// log after a message was sealed cannot open it: its sender is told that it failed.
+// One session per user: a second login ends the first, also on another device; only
+// what changes the password, the keys or the devices of an account is a visit and ends
+// nothing. What is sent reaches the device that comes first, and no other has it then.
+// A message that was sealed before its sender knew this device is left to the device
+// that can open it, and counts as missing here. What one device has sent, another does
+// not show.
 // The keys of a device lie in its profile, under a passphrase only where its owner
 // sets one. A server that was restored from a backup older than its log is an
 // alarm. A message is one text of at most 1 MiB. Who talks to whom, when, and how

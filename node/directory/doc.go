@@ -3,7 +3,8 @@
 // of the classic tier is in manifest.
 //
 // It promises that an Entry which Next returned keeps every rule of spec/log.wire
-// against the entry before it, that no proof and no head is taken for true which
+// against the entry before it, that a Follower takes none that brings back the keys of a
+// device which was removed, that no proof and no head is taken for true which
 // isn't, and that a Follower goes on with no log but the one that it has followed.
 // A server that shows two people two logs is found out with the first message between
 // them, and whoever got it has the evidence.

@@ -15,7 +15,9 @@
 // the package, knows of them only the small interface tier: the login, the first
 // frame of a session, and the requests that one tier alone has. In the default
 // tier the log is kept by the package ledger below this one. There a session may
-// log in to make a device or an account known; until it has, others don't see it.
+// log in to make a device or an account known; until it has, others don't see it. One that
+// the password has begun may change the password and the account's keys, as long as it
+// is the account's password.
 // In the classic tier there is a manifest.
 //
 // A session is one user on one conn; a user has one, and the newest wins. Each
