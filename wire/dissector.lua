@@ -344,6 +344,7 @@ names.StoreOpKind = {
   [8] = "refuse",
   [9] = "enter",
   [10] = "ack_but",
+  [11] = "enter_once",
 }
 
 -- f holds the fields, by the name of the struct and of the field.
@@ -1285,6 +1286,9 @@ field("storeenter.leaf", "uint64", "leaf", base.DEC)
 field("storeenter.entry_length", "uint16", "entry_length", base.DEC)
 field("storeenter.entry", "bytes", "entry")
 field("storeenter", "none", "StoreEnter")
+field("storeenteronce.enter", "none", "enter")
+field("storeenteronce.mark", "bytes", "mark")
+field("storeenteronce", "none", "StoreEnterOnce")
 field("storeappend.mailbox", "bytes", "mailbox")
 field("storeappend.id", "bytes", "id")
 field("storeappend.from_length", "uint8", "from_length", base.DEC)
@@ -1331,6 +1335,7 @@ field("storeop.expire", "none", "expire")
 field("storeop.refuse", "none", "refuse")
 field("storeop.enter", "none", "enter")
 field("storeop.ack_but", "none", "ack_but")
+field("storeop.enter_once", "none", "enter_once")
 field("storeop", "none", "StoreOp")
 field("storebatch.ops_item_length", "uint32", "ops_item_length", base.DEC)
 field("storebatch.ops_item", "bytes", "ops_item")
@@ -3113,6 +3118,11 @@ function structs.StoreEnter(c)
   end
 end
 
+function structs.StoreEnterOnce(c)
+  c:under(f["storeenteronce.enter"], structs.StoreEnter)
+  c:bytes(f["storeenteronce.mark"], "mark", 32)
+end
+
 function structs.StoreAppend(c)
   c:bytes(f["storeappend.mailbox"], "mailbox", 16)
   c:bytes(f["storeappend.id"], "id", 16)
@@ -3203,6 +3213,8 @@ function structs.StoreOp(c)
     c:under(f["storeop.enter"], structs.StoreEnter)
   elseif v["kind"] == 10 then
     c:under(f["storeop.ack_but"], structs.StoreAckBut)
+  elseif v["kind"] == 11 then
+    c:under(f["storeop.enter_once"], structs.StoreEnterOnce)
   else
     malformed("kind selects nothing")
   end

@@ -28,6 +28,7 @@ const (
 	StoreOpKindRefuse      StoreOpKind = 8
 	StoreOpKindEnter       StoreOpKind = 9
 	StoreOpKindAckBut      StoreOpKind = 10
+	StoreOpKindEnterOnce   StoreOpKind = 11
 )
 
 // String returns the name of the value, or its number.
@@ -53,6 +54,8 @@ func (e StoreOpKind) String() string {
 		return "enter"
 	case e == StoreOpKindAckBut:
 		return "ack_but"
+	case e == StoreOpKindEnterOnce:
+		return "enter_once"
 	}
 	return codec.EnumText("StoreOpKind", uint64(e))
 }
@@ -69,7 +72,8 @@ func (e StoreOpKind) known() bool {
 		StoreOpKindExpire,
 		StoreOpKindRefuse,
 		StoreOpKindEnter,
-		StoreOpKindAckBut:
+		StoreOpKindAckBut,
+		StoreOpKindEnterOnce:
 		return true
 	}
 	return false
@@ -295,6 +299,81 @@ func (m *StoreEnter) appendText(b []byte) []byte {
 	b = codec.AppendUint(b, m.Leaf)
 	b = append(b, ", entry: "...)
 	b = codec.AppendBytes(b, m.Entry)
+	return append(b, '}')
+}
+
+// An enter that uses something up, such as an invitation: mark is set with it, for good, as
+// by a mark that never ends. Where it was set before the operation is refused, unless it is the
+// repeat of the one that has set it.
+type StoreEnterOnce struct {
+	Enter StoreEnter
+	Mark  [32]byte
+}
+
+// Size returns how many bytes AppendBinary appends.
+func (m *StoreEnterOnce) Size() int {
+	return 32 + m.Enter.Size()
+}
+
+// AppendBinary appends the encoding of m to b. If m can't be encoded it returns b
+// as it was, and why.
+func (m *StoreEnterOnce) AppendBinary(b []byte) ([]byte, error) {
+	start := len(b)
+	var err error
+	b = slices.Grow(b, m.Size())
+	if b, err = m.Enter.AppendBinary(b); err != nil {
+		return b[:start], codec.Within(err, "StoreEnterOnce", "enter", len(b)-start)
+	}
+	b = append(b, m.Mark[:]...)
+	return b, nil
+}
+
+// MarshalBinary returns the encoding of m.
+func (m *StoreEnterOnce) MarshalBinary() ([]byte, error) {
+	b, err := m.AppendBinary(make([]byte, 0, m.Size()))
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// UnmarshalBinary decodes b, all of it, into m, which keeps nothing of b.
+func (m *StoreEnterOnce) UnmarshalBinary(b []byte) error {
+	*m = StoreEnterOnce{}
+	b = slices.Clone(b)
+	n, err := m.Decode(b)
+	if err == nil && n != len(b) {
+		return codec.Trailing("StoreEnterOnce", "", n, len(b)-n)
+	}
+	return err
+}
+
+// Decode decodes a StoreEnterOnce from the front of b and returns how many bytes it took.
+// The result shares memory with b.
+func (m *StoreEnterOnce) Decode(b []byte) (int, error) {
+	in := b
+	n, err := m.Enter.Decode(b)
+	if err != nil {
+		return 0, codec.Within(err, "StoreEnterOnce", "enter", 0)
+	}
+	b = b[n:]
+	if len(b) < 32 {
+		return 0, codec.Short("StoreEnterOnce", "mark", len(in)-len(b), len(b), 32)
+	}
+	m.Mark = [32]byte(b[0:32])
+	b = b[32:]
+	return len(in) - len(b), nil
+}
+
+// String returns the fields in one line, long ones cut, without secrets.
+func (m *StoreEnterOnce) String() string { return string(m.appendText(nil)) }
+
+func (m *StoreEnterOnce) appendText(b []byte) []byte {
+	b = append(b, "StoreEnterOnce{"...)
+	b = append(b, "enter: "...)
+	b = m.Enter.appendText(b)
+	b = append(b, ", mark: "...)
+	b = codec.AppendBytes(b, m.Mark[:])
 	return append(b, '}')
 }
 
@@ -1031,6 +1110,7 @@ type StoreOp struct {
 	Refuse      StoreRefuse      // if Kind is refuse
 	Enter       StoreEnter       // if Kind is enter
 	AckBut      StoreAckBut      // if Kind is ack_but
+	EnterOnce   StoreEnterOnce   // if Kind is enter_once
 }
 
 // Size returns how many bytes AppendBinary appends.
@@ -1057,6 +1137,8 @@ func (m *StoreOp) Size() int {
 		n += m.Enter.Size()
 	case StoreOpKindAckBut:
 		n += m.AckBut.Size()
+	case StoreOpKindEnterOnce:
+		n += m.EnterOnce.Size()
 	}
 	return n
 }
@@ -1128,6 +1210,10 @@ func (m *StoreOp) encode(b []byte) ([]byte, error) {
 	case StoreOpKindAckBut:
 		if b, err = m.AckBut.AppendBinary(b); err != nil {
 			return b[:start], codec.Within(err, "StoreOp", "ack_but", len(b)-start)
+		}
+	case StoreOpKindEnterOnce:
+		if b, err = m.EnterOnce.AppendBinary(b); err != nil {
+			return b[:start], codec.Within(err, "StoreOp", "enter_once", len(b)-start)
 		}
 	default:
 		return b[:start], codec.Unknown("StoreOp", "kind", len(b)-start, uint64(m.Kind))
@@ -1220,6 +1306,12 @@ func (m *StoreOp) Decode(b []byte) (int, error) {
 			return 0, codec.Within(err, "StoreOp", "ack_but", 10)
 		}
 		b = b[n:]
+	case StoreOpKindEnterOnce:
+		n, err := m.EnterOnce.Decode(b)
+		if err != nil {
+			return 0, codec.Within(err, "StoreOp", "enter_once", 10)
+		}
+		b = b[n:]
 	default:
 		return 0, codec.Unknown("StoreOp", "kind", 9, uint64(m.Kind))
 	}
@@ -1285,6 +1377,9 @@ func (m *StoreOp) appendText(b []byte) []byte {
 	case StoreOpKindAckBut:
 		b = append(b, ", ack_but: "...)
 		b = m.AckBut.appendText(b)
+	case StoreOpKindEnterOnce:
+		b = append(b, ", enter_once: "...)
+		b = m.EnterOnce.appendText(b)
 	}
 	return append(b, '}')
 }

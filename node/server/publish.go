@@ -127,7 +127,7 @@ func refusal(err error) *wire.Reply {
 		return chat.Refuse(wire.RefusedCodeConflict, 0)
 	case errors.Is(err, store.ErrTooBig):
 		return chat.Refuse(wire.RefusedCodeTooBig, 0)
-	case errors.Is(err, errSpent), errors.Is(err, errPassword):
+	case errors.Is(err, store.ErrUsed), errors.Is(err, errPassword):
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
 	}
 	return chat.Refuse(wire.RefusedCodeUnavailable, retryStore)

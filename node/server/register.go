@@ -2,19 +2,13 @@ package server
 
 import (
 	"context"
-	"errors"
-	"math"
 	"sync"
 
 	"sotto/node/chat"
 	"sotto/node/keys"
 	"sotto/node/server/ledger"
-	"sotto/node/store"
 	"sotto/wire"
 )
-
-// errSpent says that an invitation has made an account already.
-var errSpent = errors.New("the invitation is used up")
 
 // labelInvitationMark names the mark of a used invitation.
 const labelInvitationMark keys.Label = "invitation mark"
@@ -23,7 +17,6 @@ const labelInvitationMark keys.Label = "invitation mark"
 type registration struct {
 	mu      sync.Mutex
 	started string // folded name of the account that is being made
-	spent   string // folded name of the account that the invitation went to
 }
 
 // registerStart answers the first message of the registration of a password. Of a
@@ -52,8 +45,8 @@ func (m *member) registerStart(s *session, req *wire.RegisterStart) *wire.Reply 
 	return &wire.Reply{Type: wire.ReplyTypeRegisterStart, RegisterStart: wire.RegisterStarted{Response: response}}
 }
 
-// registerFinish makes the account. The invitation is used up, on disk, before
-// the log grows; only the session that has used it may try the same again.
+// registerFinish makes the account. The invitation is used up with it, both or neither;
+// the session that has used it may try the same again.
 func (m *member) registerFinish(ctx context.Context, s *session, req *wire.RegisterFinish) *wire.Reply {
 	now, e := s.srv.clock(), &req.Entry.Body
 	record, err := m.tier.registrar.Accept(e.User, &req.Record, &req.Wrapped, now)
@@ -66,18 +59,14 @@ func (m *member) registerFinish(ctx context.Context, s *session, req *wire.Regis
 	}
 	m.registration.mu.Lock()
 	defer m.registration.mu.Unlock()
-	folded := keys.Fold(e.User)
-	switch {
-	case m.started != folded:
+	if m.started != keys.Fold(e.User) {
 		return chat.Refuse(wire.RefusedCodeNotAllowed, 0)
-	case m.spent != folded && m.tier.book.Account(e.User) != nil:
-		return chat.Refuse(wire.RefusedCodeNameTaken, 0)
 	}
-	head, err := m.tier.book.Enter(ctx, now, ledger.Change{
-		Entry:  entry,
-		Record: record,
-		Permit: func() error { return m.spend(ctx, s, folded) },
-	})
+	mark, err := invitationMark(m.peer.Invitation)
+	if err != nil {
+		return chat.Refuse(wire.RefusedCodeMalformed, 0)
+	}
+	head, err := m.tier.book.Enter(ctx, now, ledger.Change{Entry: entry, Record: record, Once: &mark})
 	if err != nil {
 		return refusal(err)
 	}
@@ -104,29 +93,4 @@ func (t *defaultTier) spent(in *wire.Invitation) (bool, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), doTimeout)
 	defer cancel()
 	return t.srv.engine.Marked(ctx, mark)
-}
-
-// spend uses the invitation up for one name. The mark stays for good, as the
-// account does.
-func (m *member) spend(ctx context.Context, s *session, folded string) error {
-	switch m.spent {
-	case folded:
-		return nil
-	case "":
-	default:
-		return errSpent
-	}
-	mark, err := invitationMark(m.peer.Invitation)
-	if err != nil {
-		return err
-	}
-	res, err := s.srv.do(store.Op{Mark: &store.Mark{Key: mark, ExpiresMs: math.MaxInt64}})
-	switch {
-	case err != nil:
-		return err
-	case !res.Fresh:
-		return errSpent
-	}
-	m.spent = folded
-	return nil
 }

@@ -67,6 +67,8 @@ func (t *tx) apply(b []byte) (Result, error) {
 		return t.enter(&op.Enter)
 	case wire.StoreOpKindAckBut:
 		return t.ack(op.AckBut.Mailbox, op.AckBut.UpTo, op.AckBut.But)
+	case wire.StoreOpKindEnterOnce:
+		return t.enterOnce(&op.EnterOnce)
 	}
 	return Result{}, refuse(ErrBadOp, "kind %v", op.Kind)
 }

@@ -49,6 +49,7 @@ func testEngine(t *testing.T, open func(testing.TB) Engine) {
 		{"Manifest", testManifest},
 		{"Values", testValues},
 		{"Enter", testEnter},
+		{"EnterOnce", testEnterOnce},
 		{"EnterManyProposers", testEnterManyProposers},
 		{"BadOps", testBadOps},
 		{"Attach", testAttach},

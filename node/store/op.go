@@ -18,6 +18,7 @@ type (
 	Refuse      = wire.StoreRefuse
 	Enter       = wire.StoreEnter
 	AckBut      = wire.StoreAckBut
+	EnterOnce   = wire.StoreEnterOnce
 )
 
 // An Op is one change of the state; exactly one pointer is set.
@@ -31,9 +32,10 @@ type Op struct {
 	Mark        *Mark        // -> Fresh
 	SetManifest *SetManifest // ErrConflict
 	Put         *Put
-	Expire      *Expire // -> Dropped: 0 when nothing is left
-	Enter       *Enter  // -> Rev; ErrConflict, ErrNotFound, ErrTooBig
-	AckBut      *AckBut // -> Dropped; ErrNotFound
+	Expire      *Expire    // -> Dropped: 0 when nothing is left
+	Enter       *Enter     // -> Rev; ErrConflict, ErrNotFound, ErrTooBig
+	AckBut      *AckBut    // -> Dropped; ErrNotFound
+	EnterOnce   *EnterOnce // as Enter; ErrUsed
 }
 
 // encode gives the bytes of a StoreOp.
@@ -80,6 +82,10 @@ func (op *Op) encode() ([]byte, error) {
 		m.Kind, m.AckBut = wire.StoreOpKindAckBut, *op.AckBut
 		set++
 	}
+	if op.EnterOnce != nil {
+		m.Kind, m.EnterOnce = wire.StoreOpKindEnterOnce, *op.EnterOnce
+		set++
+	}
 	if set != 1 {
 		return nil, fmt.Errorf("store: %d changes in one operation: %w", set, ErrBadOp)
 	}
@@ -95,6 +101,8 @@ func (op *Op) encode() ([]byte, error) {
 		{m.Put.Value, MaxValue},
 		{m.Enter.User.Record, MaxRecord},
 		{m.Enter.Entry, MaxEntry},
+		{m.EnterOnce.Enter.User.Record, MaxRecord},
+		{m.EnterOnce.Enter.Entry, MaxEntry},
 	} {
 		if len(body.bytes) > body.max {
 			return nil, fmt.Errorf("store: %v of %d bytes, at most %d: %w", m.Kind, len(body.bytes), body.max, ErrTooBig)

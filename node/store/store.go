@@ -58,6 +58,7 @@ var (
 	ErrFull     = errors.New("mailbox is full")
 	ErrTooBig   = errors.New("too big")
 	ErrBadOp    = errors.New("malformed operation")
+	ErrUsed     = errors.New("used before") // what serves once
 )
 
 // An Engine is the durable state of a server, on one node or on many. All

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"math"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -52,6 +53,30 @@ func (t *tx) enter(op *Enter) (Result, error) {
 		}
 	}
 	return Result{Rev: rev}, nil
+}
+
+// enterOnce appends a leaf that uses something up.
+func (t *tx) enterOnce(op *EnterOnce) (Result, error) {
+	var size uint64
+	if err := t.db.Row(selectTreeSize).Scan(&size); err != nil {
+		return Result{}, err
+	}
+	if op.Enter.Leaf < size { // a repeat, or overtaken
+		return t.enter(&op.Enter)
+	}
+	var used int
+	if err := t.db.Row("SELECT count(*) FROM mark WHERE key = ?", op.Mark[:]).Scan(&used); err != nil {
+		return Result{}, err
+	}
+	if used > 0 {
+		return Result{}, refuse(ErrUsed, "leaf %d of %s", op.Enter.Leaf, op.Enter.User.Name)
+	}
+	res, err := t.enter(&op.Enter)
+	if err != nil {
+		return Result{}, err
+	}
+	_, err = t.mark(&Mark{Key: op.Mark, ExpiresMs: math.MaxInt64})
+	return res, err
 }
 
 // entered answers a proposal for a leaf that is there: as the first time if it is the

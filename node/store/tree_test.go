@@ -157,6 +157,33 @@ func testEnter(f *fixture) {
 }
 
 // Of many who propose one leaf, one is first; the log has it once, and goes on.
+// "An enter that uses something up: mark is set with it, for good. Where it was set before
+// the operation is refused, unless it is the repeat of the one that has set it."
+func testEnterOnce(f *fixture) {
+	once := func(name string, leaf uint64, mark byte) Op {
+		op := enterOp(name, 0, leaf, name+"'s first")
+		return Op{EnterOnce: &EnterOnce{Enter: *op.Enter, Mark: [32]byte{mark}}}
+	}
+	for range 2 {
+		if res := f.do(once("Alice", 0, 1)); res.Rev != 1 {
+			f.Errorf("got %+v, want revision 1", res)
+		}
+	}
+	f.refused(once("Bob", 1, 1), ErrUsed)
+	f.refused(once("Bob", 0, 2), ErrConflict)
+	if is, err := f.e.Marked(ctx, [32]byte{2}); is || err != nil {
+		f.Errorf("what was refused is used: %v, %v", is, err)
+	}
+	f.do(Op{Mark: &Mark{Key: [32]byte{3}, ExpiresMs: 1 << 60}})
+	f.refused(once("Bob", 1, 3), ErrUsed)
+	if res := f.do(once("Bob", 1, 2)); res.Rev != 1 {
+		f.Errorf("got %+v, want revision 1", res)
+	}
+	if n, err := f.e.TreeSize(ctx); n != 2 || err != nil {
+		f.Errorf("%d leaves, %v; want 2", n, err)
+	}
+}
+
 func testEnterManyProposers(f *fixture) {
 	const rounds, proposers = 20, 8
 	for leaf := range uint64(rounds) {

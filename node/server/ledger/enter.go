@@ -16,6 +16,9 @@ import (
 type Change struct {
 	Entry  []byte              // a SignedEntry
 	Record *wire.AccountRecord // what the password became; nil: as it was
+	// Once names what the change uses up, such as an invitation, for good and together
+	// with the change; nil: nothing.
+	Once *[32]byte
 	// Permit is asked once nothing else stands against the change, before the log
 	// grows. It may be nil.
 	Permit func() error
@@ -23,7 +26,8 @@ type Change struct {
 
 // Enter lets the log grow by the next entry of an account, and returns a head
 // that has it. What is entered already is not entered again. The errors are
-// ErrTaken, ErrConflict, that of Permit, and those of the store: after
+// ErrTaken, ErrConflict, that of Permit, and those of the store, among them
+// store.ErrUsed: after
 // store.ErrUnavailable the same change may be tried again.
 func (l *Ledger) Enter(ctx context.Context, now time.Time, c Change) (head wire.TreeHead, err error) {
 	if err := l.begin(ctx); err != nil {
@@ -48,10 +52,12 @@ func (l *Ledger) Enter(ctx context.Context, now time.Time, c Change) (head wire.
 			return head, err
 		}
 	}
-	_, err = l.engine.Do(ctx, store.Op{
-		At:    now.UnixMilli(),
-		Enter: &store.Enter{User: *put, Leaf: l.Head().Leaves, Entry: e.Bytes()},
-	})
+	enter := &store.Enter{User: *put, Leaf: l.Head().Leaves, Entry: e.Bytes()}
+	op := store.Op{At: now.UnixMilli(), Enter: enter}
+	if c.Once != nil {
+		op.Enter, op.EnterOnce = nil, &store.EnterOnce{Enter: *enter, Mark: *c.Once}
+	}
+	_, err = l.engine.Do(ctx, op)
 	if err != nil {
 		return head, err
 	}
