@@ -258,7 +258,7 @@ func (t *classicTier) introduction(in introduction) classic.Introduction {
 	return classic.Introduction{Id: in.id, Key: in.key, Self: t.user, Peer: in.peer, Expires: in.expires}
 }
 
-func (t *classicTier) initiate(in introduction) (hands, error) {
+func (t *classicTier) initiate(in introduction) (handshake, error) {
 	return classic.NewPeerInitiator(t.cfg.Random, t.introduction(in))
 }
 

@@ -112,6 +112,7 @@ func (c *Client) dial(ctx context.Context, name string, at wire.Located) (conn *
 	if err != nil {
 		return nil, device, err
 	}
+	defer hands.Clear()
 	conn, err = c.endpoint.Dial(ctx, chat.AddrPort(&at.Address), initiator{hands})
 	_, device, _ = c.tier.partner(hands)
 	return conn, device, err

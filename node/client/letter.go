@@ -212,7 +212,7 @@ func (t *defaultTier) introduction(in introduction) channel.Introduction {
 	return channel.Introduction{Id: in.id, Key: in.key, Self: t.user, Peer: in.peer, Expires: in.expires}
 }
 
-func (t *defaultTier) initiate(in introduction) (hands, error) {
+func (t *defaultTier) initiate(in introduction) (handshake, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return channel.NewPeerInitiator(t.peerConfig(), t.introduction(in))

@@ -65,7 +65,7 @@ type tier interface {
 	openDraft(sealed []byte) (text string, err error)
 
 	// initiate begins a conn with a user to whom the server has introduced us.
-	initiate(in introduction) (hands, error)
+	initiate(in introduction) (handshake, error)
 	// expect takes an introduction of somebody who is about to dial us.
 	expect(now time.Time, in introduction) error
 	// callers answers those who dial us.
@@ -83,7 +83,7 @@ type hands interface {
 	Next(ctx context.Context, msg []byte) ([]byte, *session.Secrets, error)
 }
 
-// A handshake is a login under way.
+// A handshake is hands with secrets in them: of a login, or of a dial to another user.
 type handshake interface {
 	hands
 	Clear()

@@ -11,8 +11,12 @@ import (
 	"sotto/node/keys"
 	"sotto/node/login/classic"
 	"sotto/node/store"
+	"sotto/node/transport"
 	"sotto/wire"
 )
+
+// What a login holds the transport clears.
+var _ transport.Clearer = (*classic.Run)(nil)
 
 // identity returns the key pair that a name has in all tests.
 func identity(t testing.TB, name string) *keys.Identity {

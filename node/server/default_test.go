@@ -10,8 +10,12 @@ import (
 	"sotto/node/keys"
 	"sotto/node/login/channel"
 	"sotto/node/server/ledger"
+	"sotto/node/transport"
 	"sotto/wire"
 )
+
+// What a login holds the transport clears.
+var _ transport.Clearer = (*channel.Run)(nil)
 
 // testHost is the host of all worlds of the default tier.
 var testHost = sync.OnceValue(func() *keys.Host {

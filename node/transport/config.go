@@ -60,6 +60,10 @@ type Handshake interface {
 	Peer() any
 }
 
+// A Clearer is a Handshake with secrets in it. Clear overwrites them. It is called once,
+// when the run is given up, by whoever ends the connection, and no method after it.
+type Clearer interface{ Clear() }
+
 // A Config sets up an endpoint. The zero value dials and accepts nobody.
 type Config struct {
 	Random    io.Reader // where all randomness comes from; nil: the system's

@@ -28,7 +28,7 @@ type Conn struct {
 	flushing   bool // somebody is sending
 	again      bool // and shall look again afterwards
 	peer       any
-	run        Handshake // a responder's run, until it ends
+	run        Handshake // a responder's run, until it ends; nil while a worker has it
 	first      [32]byte  // SHA-256 of the first handshake message
 	stranger   *halfOpen // its place among the half-open, until the handshake is over
 	resetKnown bool      // the endpoint knows the peer's reset token
@@ -262,6 +262,8 @@ func (c *Conn) settle() {
 	if c.st.phase == phaseDone {
 		if !c.finished {
 			c.finished = true
+			giveUp(c.run)
+			c.run = nil
 			c.end.remove(c)
 		}
 		return

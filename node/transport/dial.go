@@ -98,6 +98,9 @@ func (c *Conn) initiate(ctx context.Context, h Initiator) error {
 		c.mu.Lock()
 		if err := c.ended(); err != nil {
 			c.flush() // it was closed meanwhile
+			if secrets != nil {
+				secrets.Clear()
+			}
 			return err
 		}
 		c.st.whole, c.st.link = whole, link

@@ -107,6 +107,7 @@ func (c *Conn) respond() {
 	m := h.inbox[0]
 	h.inbox = nil
 	run, e := c.run, c.end
+	c.run = nil
 	from, conn := c.st.path.to, connHash(c.st.peer, c.st.local, c.first)
 	c.mu.Unlock()
 
@@ -122,10 +123,14 @@ func (c *Conn) respond() {
 	c.mu.Lock()
 	defer c.flush()
 	c.st.whole, c.st.link = whole, link
-	c.run = run
-	if c.st.phase != phaseHandshake {
+	if c.st.phase != phaseHandshake { // it was closed meanwhile
+		if secrets != nil {
+			secrets.Clear()
+		}
+		giveUp(run)
 		return
 	}
+	c.run = run
 	now := e.clock.now()
 	if err == nil && secrets != nil {
 		err = c.st.install(now, secrets)
@@ -151,6 +156,13 @@ func (c *Conn) respond() {
 		return
 	}
 	c.early()
+}
+
+// giveUp clears a run that will not end well, if there is one.
+func giveUp(run Handshake) {
+	if r, ok := run.(Clearer); ok {
+		r.Clear()
+	}
 }
 
 // workers run responders' handshakes: a bounded number at a time, for a bounded

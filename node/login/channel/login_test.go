@@ -269,3 +269,17 @@ func TestConcurrentLogins(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A run that was given up and cleared goes on with nothing.
+func TestClearedRunIsOver(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []*Client{w.byDevice("Alice", "Alice"), w.byPassword("Alice", "Alice")} {
+		run, b4 := w.toB4(c)
+		b5, _, err := c.Next(context.Background(), b4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run.Clear()
+		w.refuses(run, b5, ReasonOutOfTurn)
+	}
+}

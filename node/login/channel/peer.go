@@ -256,6 +256,14 @@ func (r *PeerRun) Next(now time.Time, msg []byte) (reply []byte, s *session.Secr
 	return reply, s, err
 }
 
+// Clear overwrites the secrets and ends the run.
+func (r *PeerRun) Clear() {
+	if r.third != nil {
+		r.third.Clear()
+	}
+	r.state = peerRunOver
+}
+
 // takeP1 answers who knows the introduction.
 func (r *PeerRun) takeP1(now time.Time, msg []byte) ([]byte, error) {
 	cfg := &r.introductions.cfg
@@ -328,8 +336,7 @@ func (r *PeerRun) takeB5(now time.Time, msg []byte) (*session.Secrets, error) {
 	if err != nil {
 		return nil, errRefused
 	}
-	r.state = peerRunOver
-	defer r.third.Clear()
+	defer r.Clear()
 	body, err := proof(r.third.T3(), r.device, r.in.Peer)
 	if err != nil {
 		return nil, err

@@ -122,6 +122,27 @@ func TestPeers(t *testing.T) {
 	}
 }
 
+// A handshake that was given up and cleared goes on with nothing.
+func TestClearedPeersAreOver(t *testing.T) {
+	w := newWorld(t)
+	c := newCall(w)
+	challenge, _ := c.takes(c.p1())
+	b3, _ := c.says(challenge)
+	b4, _ := c.takes(b3)
+	b5, _ := c.says(b4)
+	c.run.Clear()
+	c.refuses("B5", b5)
+	c = newCall(w)
+	challenge, _ = c.takes(c.p1())
+	b3, _ = c.says(challenge)
+	b4, _ = c.takes(b3)
+	c.caller.Clear()
+	c.ignores("B4", b4)
+	if c.caller.in.Key != [32]byte{} {
+		t.Error("the introduction's key is still there")
+	}
+}
+
 // refuses checks that the callee takes no notice of a message.
 func (c *call) refuses(what string, msg []byte) {
 	c.w.t.Helper()

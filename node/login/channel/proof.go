@@ -40,7 +40,7 @@ func (r *Run) takeB5(now time.Time, msg []byte) (*session.Secrets, error) {
 	peer.Session = done.ID()
 	r.peer = peer
 	r.server.count(why)
-	r.clear()
+	r.Clear()
 	return done.Dialled(), nil
 }
 

@@ -90,11 +90,12 @@ func (r *Run) drop(now time.Time, why Reason) error {
 
 // refuse ends the run.
 func (r *Run) refuse(now time.Time, why Reason) error {
-	r.clear()
+	r.Clear()
 	return r.drop(now, why)
 }
 
-func (r *Run) clear() {
+// Clear overwrites the secrets and ends the run.
+func (r *Run) Clear() {
 	if r.pending != nil {
 		r.pending.Clear()
 	}

@@ -128,9 +128,12 @@ func (p *PeerInitiator) Next(_ context.Context, msg []byte) ([]byte, *session.Se
 	if err != nil {
 		return nil, nil, err
 	}
-	clear(p.in.Key[:])
+	p.Clear()
 	return nil, &session.Secrets{Send: caller, Receive: callee}, nil
 }
+
+// Clear overwrites the key.
+func (p *PeerInitiator) Clear() { clear(p.in.Key[:]) }
 
 // Introductions are the introductions of which this user is the callee. They have the
 // shape of a transport.Responder and are safe for concurrent use.

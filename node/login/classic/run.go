@@ -80,11 +80,12 @@ func (r *Run) refuse(now time.Time, why Reason) error {
 	if why != ReasonUnavailable {
 		r.server.demand.Failed(now, r.from.Addr())
 	}
-	r.clear()
+	r.Clear()
 	return errRefused
 }
 
-func (r *Run) clear() {
+// Clear overwrites the secrets and ends the run.
+func (r *Run) Clear() {
 	clear(r.replyKey[:])
 	r.state = runOver
 }
@@ -275,7 +276,7 @@ func (r *Run) begin(now time.Time, m5 *wire.M5, m5Hash wire.Hash) (*session.Secr
 	r.peer = &Peer{User: r.record.Name, Key: r.key, Session: schedule.id, m6: schedule.m6}
 	r.server.demand.Proved(now, r.from.Addr(), r.user)
 	r.server.count(ReasonLoggedIn)
-	r.clear()
+	r.Clear()
 	return schedule.server(), nil
 }
 
