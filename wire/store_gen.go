@@ -382,8 +382,10 @@ func (m *StoreEnterOnce) appendText(b []byte) []byte {
 // id is the sender's; (mailbox, from, id) is stored once. As long as the
 // envelope is pending a repeat is answered with its old position, and for
 // 24 hours after it was acked too, without storing it again. A mailbox holds
-// at most 10,000 envelopes and 64 MB, and of one sender a quarter of that, so
-// that nobody can fill it alone; an envelope has at most 1 MiB + 24 KiB.
+// at most 10,000 envelopes and 64 MB. What is of one sender is, as a part of either,
+// at most four ninths of the square of the part that is left: a quarter if he is
+// alone, and less the fuller it is, so that there is room for a newcomer when a
+// hundred others have taken what they can. An envelope has at most 1 MiB + 24 KiB.
 type StoreAppend struct {
 	Mailbox   [16]byte
 	Id        [16]byte

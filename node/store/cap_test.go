@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 )
 
@@ -28,32 +29,82 @@ func fill(t *testing.T, s *Store, mb Mailbox, kind Kind, peer string, n int) {
 	checkInvariants(t, s)
 }
 
-// "A mailbox holds at most 10,000 envelopes."
+// "A quarter if he is alone, and less the fuller it is." What others have taken before,
+// each as much as he may, is what is left to the last one.
 func TestEnvelopesAreCapped(t *testing.T) {
 	s := mustOpen(t, stateDir(t))
 	defer s.Close()
 	f := &fixture{T: t, e: s, at: crashTime}
 	f.users("Alice", "Bob")
-	fill(t, s, mailboxOf("Alice"), KindEnvelope, "Bob", MaxEnvelopes/MaxShare-1)
+	total := 0
 	for _, other := range []string{"Charlie", "Dave", "Eve"} {
-		fill(t, s, mailboxOf("Alice"), KindEnvelope, other, MaxEnvelopes/MaxShare)
+		own := mostEnvelopes(total)
+		fill(t, s, mailboxOf("Alice"), KindEnvelope, other, own)
+		total += own
+		f.refused(appendOp(other, "Alice", 1, "x"), ErrFull)
 	}
+	own := mostEnvelopes(total)
+	if want := 755; own != want {
+		t.Fatalf("the fourth sender may have %d envelopes, want %d", own, want)
+	}
+	fill(t, s, mailboxOf("Alice"), KindEnvelope, "Bob", own-1)
 	last := f.do(appendOp("Bob", "Alice", 1, "x"))
 	f.refused(appendOp("Bob", "Alice", 2, "x"), ErrFull)
 	if res := f.do(appendOp("Bob", "Alice", 1, "x")); res.Seq != last.Seq {
 		t.Errorf("a repeat to a full mailbox: got %+v, want %d", res, last.Seq)
 	}
-	if res := f.do(ackOp("Alice", last.Seq)); res.Dropped != MaxEnvelopes {
+	if res := f.do(ackOp("Alice", last.Seq)); res.Dropped != total+own {
 		t.Errorf("got %+v, want all dropped", res)
 	}
 	f.do(appendOp("Bob", "Alice", 2, "x"))
-	if got, want := len(f.items("Bob")), MaxEnvelopes/MaxShare; got != want {
-		t.Errorf("Bob has %d notes, want %d", got, want)
+	if got := len(f.items("Bob")); got != own {
+		t.Errorf("Bob has %d notes, want %d", got, own)
 	}
 	checkInvariants(t, s)
 }
 
-// "Of one sender a quarter of that, so that nobody can fill it alone."
+// mostEnvelopes is how many envelopes a newcomer may put into a mailbox with so many.
+func mostEnvelopes(total int) (own int) {
+	for fair(own+1, total+own+1, MaxEnvelopes) {
+		own++
+	}
+	return own
+}
+
+// "So that there is room for a newcomer when a hundred others have taken what they can."
+func TestNewcomerFindsRoom(t *testing.T) {
+	s := mustOpen(t, stateDir(t))
+	defer s.Close()
+	f := &fixture{T: t, e: s, at: crashTime}
+	f.users("Alice", "Bob")
+	total := 0
+	for n := range 100 {
+		own := mostEnvelopes(total)
+		fill(t, s, mailboxOf("Alice"), KindEnvelope, fmt.Sprint("Eve", n), own)
+		total += own
+	}
+	f.refused(appendOp("Eve0", "Alice", 1, "x"), ErrFull)
+	f.do(appendOp("Bob", "Alice", 1, "still room"))
+	// The same for bytes.
+	total = 0
+	for n := range 100 {
+		own := 0
+		for step := 16 << 20; step > 0; step /= 2 {
+			for fair(own+step, total+own+step, MaxBytes) {
+				own += step
+			}
+		}
+		total += own
+		if n == 0 && own != MaxBytes/MaxShare {
+			t.Errorf("one alone may have %d bytes, want a quarter", own)
+		}
+	}
+	if !fair(10_000, total+10_000, MaxBytes) {
+		t.Errorf("no room for 10,000 bytes beside %d of a hundred others", total)
+	}
+}
+
+// "A quarter if he is alone."
 func TestShareOfOneSender(t *testing.T) {
 	s := mustOpen(t, stateDir(t))
 	defer s.Close()

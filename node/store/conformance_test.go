@@ -377,23 +377,37 @@ func testQuota(f *fixture) {
 	f.refused(appendOp("Bob", "Alice", 0, string(make([]byte, 1<<24))), ErrTooBig)
 	big := string(make([]byte, MaxEnvelope))
 	const share = MaxBytes / MaxShare / MaxEnvelope
-	n := 0
-	for ; n < MaxShare*share; n++ {
-		f.do(appendOp(fmt.Sprint("Friend", n/share), "Alice", n, big))
-	}
-	f.refused(appendOp("Friend0", "Alice", n, big), ErrFull) // a quarter is the most
 	var last Seq
-	for ; (n+1)*MaxEnvelope <= MaxBytes; n++ {
+	for n := range share {
 		last = f.do(appendOp("Bob", "Alice", n, big)).Seq
 	}
-	f.refused(appendOp("Bob", "Alice", n, big), ErrFull)
-	f.do(appendOp("Bob", "Alice", n, string(make([]byte, MaxBytes-n*MaxEnvelope)))) // exactly full
-	f.refused(appendOp("Bob", "Alice", n+1, "x"), ErrFull)
-	if res := f.do(appendOp("Bob", "Alice", n, big)); res.Fresh {
+	f.refused(appendOp("Bob", "Alice", share, big), ErrFull) // a quarter is the most
+	before := share
+	for _, friend := range []string{"Charlie", "Dave", "Eve"} { // each finds less room than the one before
+		n := 0
+		for ; f.fits(appendOp(friend, "Alice", n, big)); n++ {
+		}
+		if n == 0 || n >= before {
+			f.Errorf("%s has %d envelopes, want some and less than %d", friend, n, before)
+		}
+		before = n
+	}
+	f.do(appendOp("Frank", "Alice", 0, string(make([]byte, MaxEnvelope/2))))
+	if res := f.do(appendOp("Bob", "Alice", share-1, big)); res.Fresh {
 		f.Errorf("a repeat to a full mailbox: got %+v", res)
 	}
 	f.do(ackOp("Alice", last))
-	f.do(appendOp("Bob", "Alice", n+1, "x"))
+	f.do(appendOp("Bob", "Alice", share, "x"))
+}
+
+// fits makes a change, or reports that the mailbox is full.
+func (f *fixture) fits(op Op) bool {
+	f.Helper()
+	_, err := f.try(op)
+	if err != nil && !errors.Is(err, ErrFull) {
+		f.Fatal(err)
+	}
+	return err == nil
 }
 
 func testReadPages(f *fixture) {

@@ -37,12 +37,6 @@ func (t *tx) append(op *Append) (Result, error) {
 		return Result{}, err
 	}
 
-	if envelopes >= MaxEnvelopes {
-		return Result{}, refuse(ErrFull, "%d envelopes wait", envelopes)
-	}
-	if bytes+len(op.Body) > MaxBytes {
-		return Result{}, refuse(ErrFull, "envelopes of %d bytes wait", bytes)
-	}
 	if err := t.checkShare(op, envelopes, bytes); err != nil {
 		return Result{}, err
 	}
@@ -62,22 +56,35 @@ func (t *tx) append(op *Append) (Result, error) {
 // shareQuery adds up what of one sender waits in a mailbox.
 const shareQuery = "SELECT count(*), coalesce(sum(length(body)), 0) FROM item WHERE mailbox = ? AND kind = 0 AND peer = ?"
 
-// checkShare refuses an envelope that is too much of one sender. It need not
-// look as long as all senders together hold less.
+// checkShare refuses an envelope that is too much of one sender, or for the mailbox. It
+// need not look as long as all senders together hold no more than one alone may.
 func (t *tx) checkShare(op *Append, envelopes, bytes int) error {
-	if envelopes < MaxEnvelopes/MaxShare && bytes+len(op.Body) <= MaxBytes/MaxShare {
+	envelopes, bytes = envelopes+1, bytes+len(op.Body)
+	if envelopes <= MaxEnvelopes/MaxShare && bytes <= MaxBytes/MaxShare {
 		return nil
 	}
-	if err := t.db.Row(shareQuery, op.Mailbox[:], op.From).Scan(&envelopes, &bytes); err != nil {
+	var ownEnvelopes, ownBytes int
+	if err := t.db.Row(shareQuery, op.Mailbox[:], op.From).Scan(&ownEnvelopes, &ownBytes); err != nil {
 		return err
 	}
-	if envelopes >= MaxEnvelopes/MaxShare {
-		return refuse(ErrFull, "%d envelopes from %s wait", envelopes, op.From)
-	}
-	if bytes+len(op.Body) > MaxBytes/MaxShare {
-		return refuse(ErrFull, "envelopes of %d bytes from %s wait", bytes, op.From)
+	switch {
+	case !fair(ownEnvelopes+1, envelopes, MaxEnvelopes):
+		return refuse(ErrFull, "%d envelopes wait, %d of them from %s", envelopes-1, ownEnvelopes, op.From)
+	case !fair(ownBytes+len(op.Body), bytes, MaxBytes):
+		return refuse(ErrFull, "envelopes of %d bytes wait, %d of them from %s", bytes-len(op.Body), ownBytes, op.From)
 	}
 	return nil
+}
+
+// fair reports whether one sender may have so much of a total, of which there may be so much
+// at most. His part may be four ninths of the square of the part that is left: a quarter if he
+// is alone, and the less the more others have taken. With a fixed part a few senders would
+// fill a mailbox for weeks. So each of many leaves room behind him: after ten who take what
+// they can, a fifth is left, and after a hundred a fortieth.
+func fair(own, total, most int) bool {
+	left := int64(most - total)
+	const others = MaxShare - 1
+	return left >= 0 && others*others*int64(own)*int64(most) <= MaxShare*left*left
 }
 
 // ack drops what the owner of the mailbox has stored: all up to a position but what

@@ -29,7 +29,7 @@ const (
 	MaxEntry     = 1<<16 - 1      // bytes of one leaf of the log
 	MaxEnvelopes = 10_000         // envelopes in a mailbox
 	MaxBytes     = 64 << 20       // bytes of envelopes in a mailbox
-	MaxShare     = 4              // one sender has at most one part in so many of both
+	MaxShare     = 4              // one sender alone has at most one part in so many of both, see fair
 	MaxNotes     = 10_000         // notes in a mailbox; the oldest goes first
 
 	// An envelope that was acked is remembered for so long, in ms.
