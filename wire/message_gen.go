@@ -216,7 +216,8 @@ func (m *LetterHeader) appendText(b []byte) []byte {
 
 // A LetterKey is drawn anew for each message. For each device of the recipient, or for the
 // account where there is none yet, it is sealed by HPKE: info is the label "letter key"
-// and H(letter header, LetterHeader), the associated data is empty.
+// and H(letter header, LetterHeader), the associated data is empty. When the devices change
+// before a letter has left, it is sealed anew, with the id, seq and sent_ms that it had.
 type LetterKey struct {
 	Key [32]byte
 	Iv  [12]byte

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -601,6 +602,49 @@ func TestRotatedAccountIsSaidOnce(t *testing.T) {
 		t.Errorf("%+v, want new keys of Alice", e)
 	}
 	bob.told(bob.says("Alice", "sealed to the new keys"), client.Queued)
+}
+
+// What waits in the outbox is sealed anew when the recipient's devices change meanwhile:
+// one that was removed can't read it, and one that was added can.
+func TestOutboxIsSealedToTheDevicesOfNow(t *testing.T) {
+	w := newDefaultWorld(t)
+	w.halt()
+	account := w.enterAccount("Alice") // whose keys we know
+	w.start()
+	w.enter("Alice").leave()
+	removed := w.deviceOf("Alice")
+	laptop := w.elsewhere(t)
+	laptop.enter("Alice").leave()
+	bob := w.enter("Bob")
+	w.halt()
+	short := bob.says("Alice", "for the devices of now")
+	long := bob.says("Alice", strings.Repeat("x", 100_000)) // which only the profile has
+	bob.told(long, client.Queued)
+	next, err := w.last("Alice").RemoveDevice(account.Signer, removed.Id(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.enterEntry(next, nil)
+	w.start()
+	for _, id := range []client.MessageID{short, long} {
+		await(bob, "that the server has it", 1, func(e client.StateChanged) bool { return e.ID == id && e.Held })
+	}
+	user, err := w.engine.User(t.Context(), "Alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, _, err := w.engine.Read(t.Context(), user.Mailbox, 0, 10)
+	if err != nil || len(items) != 2 {
+		t.Fatalf("%d items in Alice's mailbox, %v; want two", len(items), err)
+	}
+	for _, item := range items {
+		readers, err := envelope.Readers(item.Body)
+		if err != nil || slices.Contains(readers, removed.Id()) {
+			t.Errorf("sealed to %x, %v; one of them is the device that was removed", readers, err)
+		}
+	}
+	laptop.enter("Alice").gets("Bob", "for the devices of now")
+	bob.told(short, client.Delivered)
 }
 
 // A conn between two users outlives the server's key. What one writes who knows the new

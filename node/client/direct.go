@@ -39,9 +39,9 @@ type direct struct {
 }
 
 // take puts a message on the conn. It reports false if there is no room now.
-func (d *direct) take(now time.Time, o *outgoing) bool {
+func (d *direct) take(now time.Time, o *outgoing, key pin) bool {
 	select {
-	case d.out <- o.letter():
+	case d.out <- o.letter(key):
 	default:
 		return false
 	}

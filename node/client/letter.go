@@ -65,6 +65,10 @@ func (t *defaultTier) seal(_ string, key pin, h heading, text string) ([]byte, e
 	return envelope.SealLetter(t.cfg.Random, device, key.(contactPin).Contact, head, text)
 }
 
+func (t *defaultTier) sealedTo(key pin, sealed []byte) bool {
+	return envelope.SealedTo(key.(contactPin).Contact, sealed)
+}
+
 func (t *defaultTier) peek(sealed []byte) (from string, id MessageID, err error) {
 	head, err := envelope.PeekLetter(sealed)
 	if err != nil {

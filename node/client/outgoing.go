@@ -39,18 +39,36 @@ func (o *outgoing) settled(online bool) bool {
 
 // A letter is what leaves the loop of an outgoing message.
 type letter struct {
-	id     MessageID
+	heading
 	to     string
+	key    pin    // the recipient's, now that it leaves
 	sealed []byte // nil: the profile has it
 }
 
-func (o *outgoing) letter() letter { return letter{o.id, o.to, o.sealed} }
+func (o *outgoing) letter(key pin) letter {
+	return letter{heading{o.id, o.seq, o.written}, o.to, key, o.sealed}
+}
 
-// load reads the sealed message if only the profile has it.
+// load reads the sealed message if only the profile has it. What the recipient's devices
+// have changed under is sealed anew, so that one that was removed meanwhile can't read it
+// and one that was added can. The outbox keeps the text, and what was sealed first: who
+// gets both drops the second by its id.
 func (m *letter) load(c *Client) (err error) {
 	if m.sealed == nil {
 		m.sealed, err = c.cfg.Profile.Envelope(c.ctx, m.id)
 	}
+	if err != nil || c.tier.sealedTo(m.key, m.sealed) {
+		return err
+	}
+	draft, err := c.cfg.Profile.Draft(c.ctx, m.id)
+	if err != nil {
+		return err
+	}
+	text, err := c.tier.openDraft(draft)
+	if err != nil {
+		return err
+	}
+	m.sealed, err = c.tier.seal(m.to, m.key, m.heading, text)
 	return err
 }
 

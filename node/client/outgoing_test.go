@@ -64,11 +64,11 @@ func TestDirectWaitsForReceipts(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	d := &direct{out: make(chan letter, directWindow)}
 	small, large := &outgoing{size: 1000}, &outgoing{size: 1 << 20}
-	d.take(now, small)
+	d.take(now, small, nil)
 	if got := d.due.Sub(now); got < receiptWait || got > receiptWait+time.Second {
 		t.Errorf("a small message has %v, want about %v", got, receiptWait)
 	}
-	d.take(now, large)
+	d.take(now, large, nil)
 	if got, want := d.due.Sub(now), 30*time.Second; got < want {
 		t.Errorf("1 MiB has %v, want at least %v", got, want)
 	}
@@ -78,9 +78,9 @@ func TestDirectWaitsForReceipts(t *testing.T) {
 		t.Errorf("with nothing on the conn a receipt is due at %v", d.due)
 	}
 	for range directWindow - 2 {
-		d.take(now, &outgoing{})
+		d.take(now, &outgoing{}, nil)
 	}
-	if d.take(now, &outgoing{}) {
+	if d.take(now, &outgoing{}, nil) {
 		t.Errorf("more than %d messages fit on the conn", directWindow)
 	}
 }

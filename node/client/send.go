@@ -126,7 +126,7 @@ func (l *loop) pump(ct *contact) {
 		case wayWait:
 			return
 		case wayDirect:
-			if !ct.direct.take(now, o) {
+			if !ct.direct.take(now, o, ct.key) {
 				return
 			}
 		case wayRelay:
@@ -134,7 +134,7 @@ func (l *loop) pump(ct *contact) {
 				return
 			}
 			o.place = placeAsking
-			k, m := l.link, o.letter()
+			k, m := l.link, o.letter(ct.key)
 			l.goDo(func() { l.relay(k, o, m) })
 			return
 		}

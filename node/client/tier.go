@@ -49,6 +49,8 @@ type tier interface {
 	self() wire.KeyId
 
 	seal(to string, key pin, h heading, text string) ([]byte, error)
+	// sealedTo reports whether a message of ours is sealed to what seal would seal it to.
+	sealedTo(key pin, sealed []byte) bool
 	peek(sealed []byte) (from string, id MessageID, err error)
 	// ready does what must be done before a message can be opened, and before
 	// the keys of its sender are looked up.

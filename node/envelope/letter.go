@@ -58,6 +58,25 @@ func (c *Contact) Device(id wire.KeyId) (wire.DeviceKeys, bool) {
 	return c.devices[i].keys, true
 }
 
+// A reader is a key to which a letter is sealed, and the id of the device or account
+// that has it.
+type reader struct {
+	id  wire.KeyId
+	key *wire.SealingKey
+}
+
+// readers are the contact's devices, or his account if he has none yet.
+func (c *Contact) readers() []reader {
+	if len(c.devices) == 0 {
+		return []reader{{c.id, &c.account.Seal}}
+	}
+	var all []reader
+	for i := range c.devices {
+		all = append(all, reader{c.devices[i].id, &c.devices[i].keys.Seal})
+	}
+	return all
+}
+
 // A LetterHeading is what the sender's client says of a letter.
 type LetterHeading struct {
 	Id   [16]byte
@@ -128,23 +147,14 @@ func letterSlots(to *Contact, h *wire.LetterHeader, key *wire.LetterKey) ([]wire
 	}
 	defer clear(plain)
 	var slots []wire.LetterSlot
-	seal := func(id wire.KeyId, key *wire.SealingKey) error {
-		enc, ct, err := keys.SealTo(key, labelLetterKey, known, nil, plain)
+	for _, r := range to.readers() {
+		enc, ct, err := keys.SealTo(r.key, labelLetterKey, known, nil, plain)
 		if err != nil {
-			return err
-		}
-		slots = append(slots, wire.LetterSlot{To: id, Enc: enc, Sealed: [60]byte(ct)})
-		return nil
-	}
-	for i := range to.devices {
-		if err := seal(to.devices[i].id, &to.devices[i].keys.Seal); err != nil {
 			return nil, err
 		}
+		slots = append(slots, wire.LetterSlot{To: r.id, Enc: enc, Sealed: [60]byte(ct)})
 	}
-	if len(to.devices) == 0 {
-		err = seal(to.id, &to.account.Seal)
-	}
-	return slots, err
+	return slots, nil
 }
 
 // letterAad is what a letter's ciphertext is bound to.

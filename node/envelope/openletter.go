@@ -45,6 +45,16 @@ func Readers(b []byte) ([]wire.KeyId, error) {
 	return ids, nil
 }
 
+// SealedTo reports whether a letter is sealed to somebody as SealLetter would seal it: to
+// the devices that he has, and to no other. It believes the letter.
+func SealedTo(to *Contact, b []byte) bool {
+	l, err := decodeLetter(b)
+	if err != nil || l.Body.Header.ToAccount != to.id {
+		return false
+	}
+	return slices.EqualFunc(l.Body.Slots, to.readers(), func(s wire.LetterSlot, r reader) bool { return s.To == r.id })
+}
+
 // decodeLetter reads a letter, which shares memory with b.
 func decodeLetter(b []byte) (*wire.Letter, error) {
 	l := new(wire.Letter)

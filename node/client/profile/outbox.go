@@ -145,6 +145,16 @@ func (p *Profile) Envelope(ctx context.Context, id [16]byte) (envelope []byte, e
 	return envelope, nil
 }
 
+// Draft gives the text of a message as Send took it, sealed to the user himself. Once the
+// message is Sent it is gone: ErrNotFound.
+func (p *Profile) Draft(ctx context.Context, id [16]byte) (draft []byte, err error) {
+	err = p.db.Read.QueryRowContext(ctx, "SELECT draft FROM outbox WHERE id = ? AND draft IS NOT NULL", id[:]).Scan(&draft)
+	if err != nil {
+		return nil, notFound(err, "draft of message %x", id)
+	}
+	return draft, nil
+}
+
 // SetState notes how far a message has come and reports whether that is news.
 // why says why it failed.
 func (p *Profile) SetState(ctx context.Context, id [16]byte, state State, why string) (changed bool, err error) {
