@@ -31,8 +31,8 @@
 // Who may log in with a password is limited by counting, in memory: a server that is
 // restarted forgives. So does the set of solutions that were used: what it forgets are
 // messages of connections that don't exist any more. One who is on the path can end a
-// handshake, as he can cut the path: a solution serves once, and whose it is the server knows
-// only when it has done the work for it.
+// handshake, as he can cut the path: with a solution few boxes are tried, and whose they
+// are the server knows only when it has done the work for them.
 //
 // Go may keep copies of secrets where Clear does not reach.
 package channel
