@@ -13,7 +13,7 @@ import (
 )
 
 // repliesHeld is how many answers to strangers leave at a time.
-const repliesHeld = 64
+const repliesHeld = 32
 
 // A greeter is what a reader needs to answer strangers without keeping anything
 // of them.

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"time"
 
 	"sotto/node/internet"
 	"sotto/wire"
@@ -17,6 +18,8 @@ const (
 	// strangersRoom how long they may be: a HELLO fits into every packet.
 	strangersBatch = repliesHeld
 	strangersRoom  = 2048
+	// strangersTurn is for how long they are read before everybody else may run.
+	strangersTurn = time.Millisecond
 )
 
 // A reader reads one socket. What it has besides the endpoint is its own, and
@@ -29,6 +32,7 @@ type reader struct {
 
 	locked *Conn        // whose lock is held, between the packets of one read; or nil
 	woke   bool         // somebody who waited for what was read
+	turn   instant      // when others could run last
 	packet wire.Packet  // the packet being read
 	seg    wire.Segment // its segment, in a handshake packet
 	greeter
@@ -86,11 +90,13 @@ func (r *reader) read() {
 			touched[i] = nil
 		}
 		touched = touched[:0]
-		if r.woke || r.ofStrangers() {
-			// Those who were woken go on here and now, and no other thread has to be
-			// woken for them. Strangers come last: whoever else can run does so first.
+		// Those who were woken go on here and now, and no other thread has to be woken for
+		// them. Strangers come last: whoever else can run does so first, though in a flood
+		// only now and then, or the flood would be all that is ever heard of strangers.
+		if r.woke || r.ofStrangers() && (n < len(in) || e.clock.now().sub(r.turn) >= strangersTurn) {
 			r.woke = false
 			runtime.Gosched()
+			r.turn = e.clock.now()
 		}
 	}
 }
