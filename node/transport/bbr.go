@@ -118,8 +118,8 @@ func (b *bbr) updateMinRTT(now instant, rtt time.Duration) (expired bool) {
 	switch {
 	case b.minRTT == 0 || rtt < b.minRTT || old && b.restarted:
 		b.minRTT, b.minRTTAt, b.known = rtt, now, b.bandwidth.max()
-	case rtt <= b.minRTT+b.minRTT/32:
-		b.minRTTAt, b.known = now, b.bandwidth.max() // as short as makes no difference
+	case rtt <= b.minRTT+b.sameRTT():
+		b.minRTTAt, b.known = now, b.bandwidth.max()
 	default:
 		// If the path got longer, a window for the shorter one lets the rate fall, and
 		// the window with it. So it must not take so long to find out.
@@ -127,6 +127,14 @@ func (b *bbr) updateMinRTT(now instant, rtt time.Duration) (expired bool) {
 		return old || longer && now.sub(b.minRTTAt) > minRTTDoubt
 	}
 	return false
+}
+
+// sameRTT is by how much a round trip may take longer that makes no difference: a
+// thirty-second part, or what a packet takes at the rate of the path, for long ones wait for
+// one another without anybody's queue.
+func (b *bbr) sameRTT() time.Duration {
+	packet := time.Duration(duration(float64(b.packet), b.bandwidth.max()))
+	return max(b.minRTT/32, min(packet, b.minRTT/8)) // little that an application sent is no rate
 }
 
 // updateBandwidth takes the rate at which bytes arrived. A sample that the

@@ -262,6 +262,27 @@ func TestBBRPhases(t *testing.T) {
 	}
 }
 
+// A round trip counts as short that is longer by a thirty-second part, or by the time that one
+// packet takes, if the rate is one that says so.
+func TestBBRSameRTT(t *testing.T) {
+	for _, c := range []struct {
+		packet int
+		rate   float64 // bytes per second
+		want   time.Duration
+	}{
+		{1200, 12.5e6, 625 * time.Microsecond},
+		{16_384, 12.5e6, 1310 * time.Microsecond},
+		{1200, 1000, 2500 * time.Microsecond},
+	} {
+		b := newBBR(c.packet)
+		b.minRTT = 20 * ms
+		b.bandwidth.reset(0, c.rate)
+		if got := b.sameRTT().Truncate(10 * time.Microsecond); got != c.want.Truncate(10*time.Microsecond) {
+			t.Errorf("packets of %d bytes, %.0f bytes per second: %v, want %v", c.packet, c.rate, got, c.want)
+		}
+	}
+}
+
 // "ProbeRTT every 10 s only if the minimum was not refreshed (an idle chat
 // connection refreshes it for free)."
 func TestBBRProbeRTT(t *testing.T) {
