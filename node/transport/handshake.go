@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"slices"
 	"time"
 
 	"sotto/node/internet"
@@ -23,12 +24,13 @@ const (
 
 // firstTries is how long to wait after each transmission of the first flight: 8
 // seconds in all. The second and third soon follow the first, for a server in trouble may
-// have dropped it; and then many small tries, so that a path which loses half of what it
-// carries still gets through.
-var firstTries = [...]time.Duration{
-	120 * time.Millisecond, 130 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond, 500 * time.Millisecond,
-	time.Second, time.Second, time.Second, time.Second, time.Second, time.Second,
-}
+// have dropped it; and then so many small tries that a path which loses two thirds of
+// them, or of their answers, still gets one through.
+var firstTries = slices.Concat(
+	[]time.Duration{120 * time.Millisecond, 130 * time.Millisecond},
+	slices.Repeat([]time.Duration{250 * time.Millisecond}, 15),
+	slices.Repeat([]time.Duration{500 * time.Millisecond}, 8),
+)
 
 // laterTry is the least wait after a later flight, whose sender is known to be heard.
 const laterTry = 250 * time.Millisecond
