@@ -336,6 +336,18 @@ func (p *person) count(text string) (n int) {
 	return n
 }
 
+// events are those so far of a kind.
+func events[E client.Event](p *person) (found []E) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, e := range p.events {
+		if e, ok := e.(E); ok {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
 // forget drops the events so far.
 func (p *person) forget() {
 	p.mu.Lock()
